@@ -1,0 +1,1 @@
+"""The clock, the ids and the signals of one process."""

@@ -1,0 +1,1 @@
+"""The pure core: events, decisions and policies, on the standard library alone."""

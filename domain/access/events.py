@@ -1,0 +1,67 @@
+"""The events of accounts and API keys."""
+
+from domain.event import Event, event
+from domain.sealed import Sealed
+
+
+@event("access.account.opened", version=1)
+class AccountOpened(Event):
+    """An account exists; its default webhook secret is sealed under its own data key."""
+
+    account_id: str
+    name: str
+    default_webhook_secret: Sealed
+
+
+@event("access.key.created", version=1)
+class KeyCreated(Event):
+    """A key exists. `key_hash` is the keyed hash of the secret, which is shown once.
+
+    `prefix` is the readable start (`gw_live_`), `last4` the last four characters.
+    """
+
+    key_id: str
+    account_id: str
+    name: str
+    environment: str
+    prefix: str
+    last4: str
+    key_hash: str
+    scopes: tuple[str, ...]
+    expires_at: int | None = None
+
+
+@event("access.key.updated", version=1)
+class KeyUpdated(Event):
+    """Name, scopes and expiry as they are from now on."""
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    expires_at: int | None = None
+
+
+@event("access.key.rotated", version=1)
+class KeyRotated(Event):
+    """A new secret; the old one stops at `old_valid_until`."""
+
+    key_id: str
+    last4: str
+    key_hash: str
+    old_valid_until: int
+
+
+@event("access.key.revoked", version=1)
+class KeyRevoked(Event):
+    """The key stops at once, on every node."""
+
+    key_id: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    AccountOpened,
+    KeyCreated,
+    KeyUpdated,
+    KeyRotated,
+    KeyRevoked,
+)

@@ -1,0 +1,1 @@
+"""Money: holds, charges, credits and the ledger."""

@@ -1,0 +1,75 @@
+"""The events of money. Amounts are picodollars; every entry set sums to zero."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from domain.event import Event, event
+from domain.inference.events import Usage
+
+Bucket = Literal["allowance", "purchased"]
+# The customer's two ledger accounts, and the house's two on the other side.
+LedgerAccount = Literal["allowance", "purchased", "revenue", "funding"]
+Dimension = Literal["input", "output", "ceiling"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a double entry: what `account` gains (or loses, when negative)."""
+
+    account: LedgerAccount
+    picodollars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingLine:
+    """Quantity times unit price; the `ceiling` line gives back what passed the quoted maximum."""
+
+    dimension: Dimension
+    quantity: int
+    picodollars_per_unit: int
+    picodollars: int
+
+
+@event("billing.charge.recorded", version=1)
+class ChargeRecorded(Event):
+    """The one charge of a job: the rating of its usage under the pinned price version.
+
+    `entries` and `balance_picodollars` (allowance plus purchased, after) are filled in by the
+    event store in the transaction that moves the money.
+    """
+
+    charge_id: str
+    job_id: str
+    model: str
+    provider: str
+    native_id: str
+    usage: Usage
+    price_version: str
+    lines: tuple[RatingLine, ...]
+    picodollars: int
+    entries: tuple[Entry, ...] = ()
+    balance_picodollars: int | None = None
+
+    def posted(self, entries: tuple[Entry, ...], balance: int) -> "ChargeRecorded":
+        """This event with the entries and the resulting balance."""
+        return replace(self, entries=entries, balance_picodollars=balance)
+
+
+@event("billing.credit.granted", version=1)
+class CreditGranted(Event):
+    """The house gave credit without a payment. `entries` as in `ChargeRecorded`."""
+
+    credit_id: str
+    bucket: Bucket
+    picodollars: int
+    reason: str
+    entries: tuple[Entry, ...] = ()
+    balance_picodollars: int | None = None
+
+    def posted(self, entries: tuple[Entry, ...], balance: int) -> "CreditGranted":
+        """This event with the entries and the resulting balance."""
+        return replace(self, entries=entries, balance_picodollars=balance)
+
+
+MOVES_MONEY = (ChargeRecorded, CreditGranted)
+EVENTS: tuple[type[Event], ...] = MOVES_MONEY

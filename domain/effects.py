@@ -1,0 +1,148 @@
+"""What an event does besides standing in the log: to wallets and to work queues.
+
+The event store applies these effects in the transaction that appends the event, and the
+balances read model replays the same ones. This is the only place that says which event moves
+money and which one starts or ends a piece of work.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.billing.events import Bucket, ChargeRecorded, CreditGranted
+from domain.event import Event, Recorded
+from domain.inference.events import (
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobExpired,
+    JobFailed,
+    JobStarted,
+    Lane,
+    LeaseExpired,
+)
+from domain.webhooks.events import DeliveryAttempted, DeliveryScheduled, RedeliveryRequested
+
+Queue = Literal["dispatch", "webhooks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Set `picodollars` of the event's account aside under `hold_id`."""
+
+    hold_id: str
+    picodollars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """End the hold and charge this much of it."""
+
+    hold_id: str
+    picodollars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """End the hold and charge nothing."""
+
+    hold_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Add to one bucket of the event's account."""
+
+    bucket: Bucket
+    picodollars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Put a piece of work into a queue; a second time changes nothing.
+
+    `position` is that of the event that asks for it, `cost` its size for fair scheduling,
+    `due_at` and `deadline_at` Unix milliseconds.
+    """
+
+    queue: Queue
+    item_id: str
+    account_id: str
+    lane: Lane
+    position: int
+    cost: int = 1
+    due_at: int = 0
+    deadline_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Mark an item as taken by `owner` until `until` (Unix milliseconds)."""
+
+    queue: Queue
+    item_id: str
+    lease_id: str
+    owner: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Give an item back, to be taken from `due_at` on."""
+
+    queue: Queue
+    item_id: str
+    due_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Remove an item."""
+
+    queue: Queue
+    item_id: str
+
+
+WalletEffect = Hold | Capture | Release | Credit
+WorkEffect = Enqueue | Lease | Requeue | Done
+Effect = WalletEffect | WorkEffect
+
+
+def effects_of(recorded: Recorded[Event]) -> tuple[Effect, ...]:
+    """The effects of one event, in order."""
+    event = recorded.event
+    match event:
+        case JobAccepted():
+            return (Hold(event.job_id, event.hold_picodollars),)
+        case JobStarted():
+            return (
+                Lease("dispatch", event.job_id, event.lease_id, event.worker_id, event.lease_until),
+            )
+        case LeaseExpired():
+            return (Requeue("dispatch", event.job_id),)
+        case JobCompleted():
+            return (Done("dispatch", event.job_id),)
+        case ChargeRecorded():
+            return (Capture(event.job_id, event.picodollars),)
+        case JobFailed() | JobCancelled() | JobExpired():
+            return (Release(event.job_id), Done("dispatch", event.job_id))
+        case CreditGranted():
+            return (Credit(event.bucket, event.picodollars),)
+        case DeliveryScheduled():
+            return (_delivery(recorded, event.delivery_id, event.due_at),)
+        case RedeliveryRequested():
+            return (
+                _delivery(recorded, event.delivery_id, event.due_at),
+                Requeue("webhooks", event.delivery_id, event.due_at),
+            )
+        case DeliveryAttempted(next_attempt_at=None):
+            return (Done("webhooks", event.delivery_id),)
+        case DeliveryAttempted(next_attempt_at=due_at):
+            return (Requeue("webhooks", event.delivery_id, due_at or 0),)
+        case _:
+            return ()
+
+
+def _delivery(recorded: Recorded[Event], delivery_id: str, due_at: int) -> Enqueue:
+    return Enqueue(
+        "webhooks", delivery_id, recorded.account_id, "standard", recorded.position, due_at=due_at
+    )

@@ -1,0 +1,18 @@
+"""Every event type there is, once."""
+
+from domain.access import events as access
+from domain.billing import events as billing
+from domain.catalog import events as catalog
+from domain.event import Event
+from domain.inference import events as inference
+from domain.providers import events as providers
+from domain.webhooks import events as webhooks
+
+ALL_EVENTS: tuple[type[Event], ...] = (
+    *access.EVENTS,
+    *billing.EVENTS,
+    *catalog.EVENTS,
+    *inference.EVENTS,
+    *providers.EVENTS,
+    *webhooks.EVENTS,
+)

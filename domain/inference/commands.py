@@ -1,0 +1,93 @@
+"""What can be asked of a job."""
+
+from dataclasses import dataclass
+
+from domain.billing.events import ChargeRecorded
+from domain.inference.events import (
+    AttemptRecord,
+    Failure,
+    JobAccepted,
+    JobCompleted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitJob:
+    """Accept the job whose facts were resolved, priced and sealed at the door."""
+
+    accepted: JobAccepted
+
+
+@dataclass(frozen=True, slots=True)
+class StartJob:
+    """Take the lease; times in Unix milliseconds."""
+
+    lease_id: str
+    worker_id: str
+    lease_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFailedAttempt:
+    """One attempt under this lease failed and another follows."""
+
+    lease_id: str
+    attempt: AttemptRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteJob:
+    """The answer is complete; `charge` is its rating."""
+
+    completed: JobCompleted
+    charge: ChargeRecorded
+
+
+@dataclass(frozen=True, slots=True)
+class FailJob:
+    """No offer could answer under this lease."""
+
+    lease_id: str
+    failure: Failure
+    attempts: tuple[AttemptRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCancel:
+    """The customer wants the job to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopJob:
+    """The worker stopped a running job because it was asked to."""
+
+    lease_id: str
+    attempts: tuple[AttemptRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireJob:
+    """The deadline has passed; `lease_id` is the lease under which that was seen, if any."""
+
+    lease_id: str | None
+    attempts: tuple[AttemptRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireLease:
+    """The lease ran out without a renewal."""
+
+    lease_id: str
+
+
+JobCommand = (
+    SubmitJob
+    | StartJob
+    | RecordFailedAttempt
+    | CompleteJob
+    | FailJob
+    | RequestCancel
+    | StopJob
+    | ExpireJob
+    | ExpireLease
+)

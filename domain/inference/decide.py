@@ -1,0 +1,131 @@
+"""What a command does to a job: a pure function of the job and the command.
+
+A refusal that the customer caused is a `DomainError`. A worker whose lease is gone gets
+`LeaseLost`: its work is somebody else's now and must be dropped.
+"""
+
+from typing import assert_never
+
+from domain.errors import Conflict
+from domain.event import Event
+from domain.inference.commands import (
+    CompleteJob,
+    ExpireJob,
+    ExpireLease,
+    FailJob,
+    JobCommand,
+    RecordFailedAttempt,
+    RequestCancel,
+    StartJob,
+    StopJob,
+    SubmitJob,
+)
+from domain.inference.events import (
+    AttemptFailed,
+    AttemptRecord,
+    CancelRequested,
+    JobCancelled,
+    JobExpired,
+    JobFailed,
+    JobStarted,
+    LeaseExpired,
+)
+from domain.inference.state import Job
+
+
+class LeaseLost(Exception):
+    """The job ended, or another worker holds it: drop the work, record nothing."""
+
+
+def decide(job: Job | None, command: JobCommand) -> tuple[Event, ...]:
+    """The events that `command` brings about."""
+    if isinstance(command, SubmitJob):
+        if job is not None:
+            raise Conflict("the job exists already", code="job_exists")
+        return (command.accepted,)
+    if job is None:
+        raise ValueError(f"{type(command).__name__} for a job that was never accepted")
+    match command:
+        case StartJob():
+            return _start(job, command)
+        case RequestCancel():
+            return _request_cancel(job)
+        case ExpireLease():
+            return _expire_lease(job, command)
+        case ExpireJob():
+            _require(job, command.lease_id)
+            return (JobExpired(job_id=job.job_id, attempts=_all(job, command.attempts)),)
+        case RecordFailedAttempt() | CompleteJob() | FailJob() | StopJob():
+            return _under_lease(job, command)
+        case _:
+            assert_never(command)
+
+
+def _start(job: Job, command: StartJob) -> tuple[Event, ...]:
+    if job.is_ended or job.lease_id is not None:
+        raise LeaseLost(job.job_id)
+    return (
+        JobStarted(
+            job_id=job.job_id,
+            lease_id=command.lease_id,
+            worker_id=command.worker_id,
+            lease_until=command.lease_until,
+        ),
+    )
+
+
+def _request_cancel(job: Job) -> tuple[Event, ...]:
+    if job.status == "cancelled" or (job.cancel_requested and not job.is_ended):
+        return ()
+    if job.is_ended:
+        raise Conflict(f"the job has {job.status} already", code="job_finished")
+    if job.lease_id is None:
+        return (JobCancelled(job_id=job.job_id, attempts=job.failed_attempts),)
+    return (CancelRequested(job_id=job.job_id),)
+
+
+def _expire_lease(job: Job, command: ExpireLease) -> tuple[Event, ...]:
+    if job.is_ended or job.lease_id != command.lease_id:
+        return ()
+    if job.cancel_requested:
+        return (JobCancelled(job_id=job.job_id, attempts=job.failed_attempts),)
+    return (LeaseExpired(job_id=job.job_id, lease_id=command.lease_id),)
+
+
+def _under_lease(
+    job: Job, command: RecordFailedAttempt | CompleteJob | FailJob | StopJob
+) -> tuple[Event, ...]:
+    match command:
+        case RecordFailedAttempt():
+            _require(job, command.lease_id)
+            return (
+                AttemptFailed(
+                    job_id=job.job_id, lease_id=command.lease_id, attempt=command.attempt
+                ),
+            )
+        case CompleteJob():
+            _require(job, command.completed.lease_id)
+            return (command.completed, command.charge)
+        case FailJob():
+            _require(job, command.lease_id)
+            return (
+                JobFailed(
+                    job_id=job.job_id,
+                    failure=command.failure,
+                    attempts=_all(job, command.attempts),
+                ),
+            )
+        case StopJob():
+            _require(job, command.lease_id)
+            return (JobCancelled(job_id=job.job_id, attempts=_all(job, command.attempts)),)
+        case _:
+            assert_never(command)
+
+
+def _require(job: Job, lease_id: str | None) -> None:
+    if job.is_ended or job.lease_id != lease_id:
+        raise LeaseLost(job.job_id)
+
+
+def _all(job: Job, attempts: tuple[AttemptRecord, ...]) -> tuple[AttemptRecord, ...]:
+    return attempts or job.failed_attempts

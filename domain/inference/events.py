@@ -1,0 +1,173 @@
+"""The events of a job. Every job ends in exactly one of the last four."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.event import Event, event
+from domain.sealed import Sealed
+
+Lane = Literal["interactive", "standard", "batch"]
+LANES: tuple[Lane, ...] = ("interactive", "standard", "batch")
+Endpoint = Literal["/v1/chat/completions", "/v1/embeddings"]
+UsageSource = Literal["provider", "estimate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRef:
+    """A model at a provider, as resolved at admission; priced by the job's price version."""
+
+    provider: str
+    native_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTarget:
+    """The job's own callback: where to, and which event types (empty: every terminal one)."""
+
+    url: str
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider counted them, or as estimated where it did not.
+
+    `input_tokens` includes `cached_input_tokens`; `output_tokens` includes `reasoning_tokens`.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    source: UsageSource = "provider"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One call to one offer: when, how long, and how it ended (`outcome` "ok" or a failure)."""
+
+    provider: str
+    native_id: str
+    started_at: int
+    duration_ms: int
+    outcome: str
+    status_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job has no answer: a stable code, a message free of upstream text, an HTTP status."""
+
+    code: str
+    message: str
+    status_code: int
+
+
+@event("inference.job.accepted", version=1)
+class JobAccepted(Event):
+    """A submission was made durable and its worst case `hold_picodollars` set aside."""
+
+    job_id: str
+    endpoint: Endpoint
+    model: str
+    requested_model: str
+    lane: Lane
+    offers: tuple[OfferRef, ...]
+    price_version: str
+    hold_picodollars: int
+    estimated_input_tokens: int
+    max_output_tokens: int
+    input: Sealed
+    input_hash: str
+    metadata: dict[str, str]
+    deadline_at: int | None = None
+    webhook: WebhookTarget | None = None
+
+
+@event("inference.job.started", version=1)
+class JobStarted(Event):
+    """A worker took the lease; recorded before any provider is called."""
+
+    job_id: str
+    lease_id: str
+    worker_id: str
+    lease_until: int
+
+
+@event("inference.attempt.failed", version=1)
+class AttemptFailed(Event):
+    """One attempt failed and the job goes on; never billed."""
+
+    job_id: str
+    lease_id: str
+    attempt: AttemptRecord
+
+
+@event("inference.job.lease_expired", version=1)
+class LeaseExpired(Event):
+    """The worker that held the lease is gone; the job is queued again."""
+
+    job_id: str
+    lease_id: str
+
+
+@event("inference.job.cancel_requested", version=1)
+class CancelRequested(Event):
+    """The customer asked a running job to stop."""
+
+    job_id: str
+
+
+@event("inference.job.completed", version=1)
+class JobCompleted(Event):
+    """The answer is complete; its charge stands in the same transaction.
+
+    `raw_usage` is the provider's own usage object as JSON text, untouched, for re-rating.
+    """
+
+    job_id: str
+    lease_id: str
+    provider: str
+    native_id: str
+    usage: Usage
+    raw_usage: str | None
+    finish_reason: str | None
+    output: Sealed
+    attempts: tuple[AttemptRecord, ...]
+    cost_picodollars: int
+
+
+@event("inference.job.failed", version=1)
+class JobFailed(Event):
+    """No offer could answer; nothing is charged and the hold is released."""
+
+    job_id: str
+    failure: Failure
+    attempts: tuple[AttemptRecord, ...] = ()
+
+
+@event("inference.job.cancelled", version=1)
+class JobCancelled(Event):
+    """The customer stopped the job; nothing was delivered and nothing is charged."""
+
+    job_id: str
+    attempts: tuple[AttemptRecord, ...] = ()
+
+
+@event("inference.job.expired", version=1)
+class JobExpired(Event):
+    """The deadline passed before an answer was complete; nothing is charged."""
+
+    job_id: str
+    attempts: tuple[AttemptRecord, ...] = ()
+
+
+TERMINAL = (JobCompleted, JobFailed, JobCancelled, JobExpired)
+EVENTS: tuple[type[Event], ...] = (
+    JobAccepted,
+    JobStarted,
+    AttemptFailed,
+    LeaseExpired,
+    CancelRequested,
+    *TERMINAL,
+)

@@ -1,0 +1,94 @@
+"""A provider: one wire protocol at one base URL."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from domain.inference.events import Endpoint, Usage
+
+# What can go wrong with a call, as the attempt policy sees it.
+FailureKind = Literal[
+    "connect",  # refused, DNS, TLS, reset before the request was processed
+    "timeout_connect",
+    "timeout_first_byte",
+    "timeout_chunk",  # the stream stalled
+    "timeout_total",
+    "rate_limited",  # 429
+    "quota",  # out of funds or quota at the provider: 402, or a 429 that says so
+    "auth",  # 401, 403: our credential, not the caller's fault
+    "not_found",  # 404, 410: the offer is gone
+    "server_error",  # 500
+    "overloaded",  # 502, 503, 504, 520-529
+    "bad_request",  # 400, 422: the caller's fault
+    "too_large",  # 413
+    "context_length",  # more tokens than the model takes
+    "refused",  # the content was blocked
+    "malformed",  # a reply that is no valid answer
+    "truncated",  # a stream that ended without a finish reason
+]
+
+
+class ProviderFailure(Exception):
+    """A call that brought no complete answer; `message` is ours and holds no upstream text."""
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        status_code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.status_code = status_code
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class CallTimeouts:
+    """Seconds; each bounds one phase of a call and `total` the whole."""
+
+    connect: float
+    first_byte: float
+    chunk: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCall:
+    """One request: the caller's body with the provider's own model id in it.
+
+    `stream` asks the provider to stream; the reply is assembled to the same whole body.
+    """
+
+    endpoint: Endpoint
+    native_id: str
+    body: dict[str, Any]
+    stream: bool
+    timeouts: CallTimeouts
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReply:
+    """A complete answer: the endpoint's own response body, parsed.
+
+    `usage` is None when the provider did not report any; `raw_usage` is its own object as JSON.
+    """
+
+    body: dict[str, Any]
+    usage: Usage | None
+    raw_usage: str | None
+    finish_reason: str | None
+
+
+class Provider(Protocol):
+    """Laws, held by `tests/contract/test_providers.py`:
+
+    1. `call` returns a complete answer or raises `ProviderFailure`; never half an answer.
+    2. Cancelling the task closes the upstream connection.
+    3. Every timeout of the call is kept.
+    """
+
+    async def call(self, call: ProviderCall) -> ProviderReply: ...

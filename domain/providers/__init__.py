@@ -1,0 +1,1 @@
+"""Provider health: what attempts say about the providers."""

@@ -1,0 +1,1 @@
+"""Which offer next: pure policies."""
