@@ -1,1 +1,1 @@
-
+"""The HTTP surface: parse, command, execute, render."""

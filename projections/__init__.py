@@ -1,1 +1,1 @@
-
+"""Read models: tables, and folds of recorded events into them."""

@@ -1,1 +1,1 @@
-
+"""The tests; `infra/docs/testing.md` says what each folder proves."""

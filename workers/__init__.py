@@ -1,1 +1,1 @@
-
+"""Consumers and process managers, and the attempt engine."""

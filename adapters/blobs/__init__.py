@@ -1,1 +1,1 @@
-
+"""Blob stores."""

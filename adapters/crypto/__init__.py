@@ -1,1 +1,1 @@
-
+"""Encryption of payloads, and keyed hashes of secrets."""

@@ -1,1 +1,1 @@
-
+"""Adapters that live in memory alone."""

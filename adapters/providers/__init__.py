@@ -1,1 +1,1 @@
-
+"""Provider adapters, one a wire protocol."""

@@ -1,1 +1,1 @@
-
+"""The embedded event store, log and read models."""

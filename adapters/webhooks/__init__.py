@@ -1,1 +1,1 @@
-
+"""Signing and sending webhooks."""

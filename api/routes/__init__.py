@@ -1,1 +1,1 @@
-
+"""The cold routes, one module a group."""

@@ -1,1 +1,1 @@
-
+"""What tests share: builders, scripted servers and engines."""
