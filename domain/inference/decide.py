@@ -4,6 +4,7 @@ A refusal that the customer caused is a `DomainError`. A worker whose lease is g
 `LeaseLost`: its work is somebody else's now and must be dropped.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 from domain.errors import Conflict
@@ -54,7 +55,13 @@ def decide(job: Job | None, command: JobCommand) -> tuple[Event, ...]:
             return _expire_lease(job, command)
         case ExpireJob():
             _require(job, command.lease_id)
-            return (JobExpired(job_id=job.job_id, attempts=_all(job, command.attempts)),)
+            return (
+                JobExpired(
+                    job_id=job.job_id,
+                    attempts=_all(job, command.attempts),
+                    webhook=job.accepted.webhook,
+                ),
+            )
         case RecordFailedAttempt() | CompleteJob() | FailJob() | StopJob():
             return _under_lease(job, command)
         case _:
@@ -80,7 +87,7 @@ def _request_cancel(job: Job) -> tuple[Event, ...]:
     if job.is_ended:
         raise Conflict(f"the job has {job.status} already", code="job_finished")
     if job.lease_id is None:
-        return (JobCancelled(job_id=job.job_id, attempts=job.failed_attempts),)
+        return (_cancelled(job, ()),)
     return (CancelRequested(job_id=job.job_id),)
 
 
@@ -88,7 +95,7 @@ def _expire_lease(job: Job, command: ExpireLease) -> tuple[Event, ...]:
     if job.is_ended or job.lease_id != command.lease_id:
         return ()
     if job.cancel_requested:
-        return (JobCancelled(job_id=job.job_id, attempts=job.failed_attempts),)
+        return (_cancelled(job, ()),)
     return (LeaseExpired(job_id=job.job_id, lease_id=command.lease_id),)
 
 
@@ -105,7 +112,8 @@ def _under_lease(
             )
         case CompleteJob():
             _require(job, command.completed.lease_id)
-            return (command.completed, command.charge)
+            completed = replace(command.completed, webhook=job.accepted.webhook)
+            return (completed, command.charge)
         case FailJob():
             _require(job, command.lease_id)
             return (
@@ -113,11 +121,12 @@ def _under_lease(
                     job_id=job.job_id,
                     failure=command.failure,
                     attempts=_all(job, command.attempts),
+                    webhook=job.accepted.webhook,
                 ),
             )
         case StopJob():
             _require(job, command.lease_id)
-            return (JobCancelled(job_id=job.job_id, attempts=_all(job, command.attempts)),)
+            return (_cancelled(job, command.attempts),)
         case _:
             assert_never(command)
 
@@ -125,6 +134,12 @@ def _under_lease(
 def _require(job: Job, lease_id: str | None) -> None:
     if job.is_ended or job.lease_id != lease_id:
         raise LeaseLost(job.job_id)
+
+
+def _cancelled(job: Job, attempts: tuple[AttemptRecord, ...]) -> JobCancelled:
+    return JobCancelled(
+        job_id=job.job_id, attempts=_all(job, attempts), webhook=job.accepted.webhook
+    )
 
 
 def _all(job: Job, attempts: tuple[AttemptRecord, ...]) -> tuple[AttemptRecord, ...]:

@@ -1,4 +1,7 @@
-"""The events of a job. Every job ends in exactly one of the last four."""
+"""The events of a job. Every job ends in exactly one of the last four.
+
+A terminal event repeats the job's own webhook, so that whoever reads it knows whom to tell.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -135,6 +138,7 @@ class JobCompleted(Event):
     output: Sealed
     attempts: tuple[AttemptRecord, ...]
     cost_picodollars: int
+    webhook: WebhookTarget | None = None
 
 
 @event("inference.job.failed", version=1)
@@ -144,6 +148,7 @@ class JobFailed(Event):
     job_id: str
     failure: Failure
     attempts: tuple[AttemptRecord, ...] = ()
+    webhook: WebhookTarget | None = None
 
 
 @event("inference.job.cancelled", version=1)
@@ -152,6 +157,7 @@ class JobCancelled(Event):
 
     job_id: str
     attempts: tuple[AttemptRecord, ...] = ()
+    webhook: WebhookTarget | None = None
 
 
 @event("inference.job.expired", version=1)
@@ -160,6 +166,7 @@ class JobExpired(Event):
 
     job_id: str
     attempts: tuple[AttemptRecord, ...] = ()
+    webhook: WebhookTarget | None = None
 
 
 TERMINAL = (JobCompleted, JobFailed, JobCancelled, JobExpired)

@@ -1,0 +1,109 @@
+"""The job object that customers see, made from the job's events.
+
+The HTTP surface, the webhooks and the command line all show this one form (DESIGN §6). Times
+are Unix seconds, money decimal strings in USD.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.event import Event, Recorded
+from domain.execute import fold
+from domain.inference.events import (
+    CancelRequested,
+    Failure,
+    JobAccepted,
+    JobCompleted,
+    JobExpired,
+    JobFailed,
+    JobStarted,
+    Usage,
+    WebhookTarget,
+)
+from domain.inference.state import Job, evolve
+from domain.money import picodollars_to_usd
+
+EXPIRED = Failure(
+    code="deadline_exceeded", message="the deadline passed before an answer", status_code=504
+)
+
+
+def seconds(milliseconds: int | None) -> float | None:
+    """Unix milliseconds as Unix seconds."""
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def usage_object(usage: Usage | None) -> dict[str, Any] | None:
+    """Usage as customers see it."""
+    if usage is None:
+        return None
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "input_tokens_details": {"cached_tokens": usage.cached_input_tokens},
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "source": usage.source,
+    }
+
+
+def webhook_object(webhook: WebhookTarget | None) -> dict[str, Any] | None:
+    """A job's own webhook as customers see it."""
+    return None if webhook is None else {"url": webhook.url, "events": list(webhook.events)}
+
+
+def failure_of(job: Job) -> Failure | None:
+    """Why the job has no answer, if that is how it ended."""
+    match job.ended:
+        case JobFailed(failure=failure):
+            return failure
+        case JobExpired():
+            return EXPIRED
+        case _:
+            return None
+
+
+def job_object(history: Sequence[Recorded[Event]]) -> dict[str, Any]:
+    """The job object of a job's whole history (its first event is the acceptance)."""
+    job = fold(history, evolve)
+    if job is None:
+        raise ValueError("a job has at least one event")
+    times = _times(history)
+    completed = job.ended if isinstance(job.ended, JobCompleted) else None
+    failure = failure_of(job)
+    shown: dict[str, Any] = {
+        "id": job.job_id,
+        "object": "job",
+        "status": job.status,
+        "endpoint": job.accepted.endpoint,
+        "model": job.accepted.model,
+        "lane": job.accepted.lane,
+        "created_at": seconds(times["created"]),
+        "started_at": seconds(times.get("started")),
+        "finished_at": seconds(history[-1].recorded_at) if job.is_ended else None,
+        "deadline_at": seconds(job.accepted.deadline_at),
+        "attempts": len(job.ended.attempts if job.ended else job.failed_attempts),
+        "provider": completed.provider if completed else None,
+        "usage": usage_object(completed.usage if completed else None),
+        "cost_usd": picodollars_to_usd(completed.cost_picodollars if completed else 0)
+        if job.is_ended
+        else None,
+        "result_url": f"/v1/jobs/{job.job_id}/result" if completed else None,
+        "error": None if failure is None else {"code": failure.code, "message": failure.message},
+        "metadata": job.accepted.metadata,
+        "webhook": webhook_object(job.accepted.webhook),
+    }
+    if "cancel_requested" in times:
+        shown["cancel_requested_at"] = seconds(times["cancel_requested"])
+    return shown
+
+
+def _times(history: Sequence[Recorded[Event]]) -> dict[str, int]:
+    """When the job was created, first started and asked to stop, in Unix milliseconds."""
+    names = {JobAccepted: "created", JobStarted: "started", CancelRequested: "cancel_requested"}
+    times: dict[str, int] = {}
+    for recorded in history:
+        name = names.get(type(recorded.event))
+        if name is not None:
+            times.setdefault(name, recorded.recorded_at)
+    return times
