@@ -27,7 +27,11 @@ Queue = Literal["dispatch", "webhooks"]
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Set `picodollars` of the event's account aside under `hold_id`."""
+    """Set `picodollars` of the event's account aside.
+
+    A hold bears the id of the stream that it is for, and that stream is written in the append
+    that makes the hold and in the one that ends it.
+    """
 
     hold_id: str
     picodollars: int

@@ -15,6 +15,10 @@ class Log(Protocol):
 
     async def wait(self, after: int) -> None: ...
 
+    async def at(self, position: int) -> LogEntry:
+        """The entry at `position`. Raises `LookupError` when there is none."""
+        ...
+
     def head(self) -> int:
         """The last position known here; 0 when the log is empty."""
         ...

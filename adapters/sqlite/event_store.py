@@ -1,0 +1,157 @@
+"""The embedded event store, its work queues and its log, on one SQLite file."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from eventsourcing.persistence import PersistenceError
+
+from adapters.codec.events import EventCodec
+from adapters.sqlite.group import Changes
+from adapters.sqlite.log import RecentLog
+from adapters.sqlite.recorder import Datastore, Durability, Recorder
+from adapters.sqlite.schema import DIRECTORY_FAMILIES, IS_DIRECTORY_EVENT, WORK_COLUMNS
+from adapters.sqlite.writer import GroupCommitWriter
+from domain.billing.wallet import Wallet
+from domain.effects import Queue
+from domain.errors import StoreUnavailable, UndecodableEvent
+from domain.event import Event, Recorded
+from domain.ports.clock import Clock, Ids
+from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry, Unreadable
+from domain.ports.work_queue import WorkItem
+
+R = TypeVar("R")
+
+
+class SqliteEventStore:
+    """`EventStore` and `WorkQueue` on one file; made and used on one event loop."""
+
+    def __init__(
+        self,
+        path: Path,
+        codec: EventCodec,
+        clock: Clock,
+        ids: Ids,
+        durability: Durability = "disk",
+    ) -> None:
+        self._codec = codec
+        self._datastore = Datastore(str(path), durability)
+        self._recorder = Recorder(self._datastore)
+        self._recorder.create_table()
+        self._subscribers: dict[Queue, list[Callable[[WorkItem], None]]] = {}
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="event-store-reader")
+        self.log = RecentLog(self, self._recorder.max_notification_id() or 0)
+        self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
+
+    async def close(self) -> None:
+        """Commits what waits and closes the file."""
+        await self._writer.close()
+        self._readers.shutdown()
+        self._datastore.close()
+
+    async def append(self, append: Append) -> tuple[Recorded[Event], ...]:
+        return await self._writer.submit(append)
+
+    async def read_stream(self, stream: str) -> tuple[Recorded[Event], ...]:
+        return await self._read(self._read_stream, stream)
+
+    async def read_log(
+        self, after: int, limit: int, names: Sequence[str] = ()
+    ) -> Sequence[LogEntry]:
+        return await self._read(self._read_log, after, limit, names)
+
+    async def head(self) -> int:
+        return await self._read(self._head)
+
+    async def wallet(self, account_id: str) -> Wallet:
+        rows = await self._query(
+            "SELECT allowance, purchased, held FROM wallets WHERE account_id = ?", account_id
+        )
+        return Wallet(*rows[0]) if rows else Wallet()
+
+    async def checkpoint(self, consumer: str) -> Checkpoint:
+        marks = await self._query("SELECT watermark FROM checkpoints WHERE consumer = ?", consumer)
+        seen = await self._query("SELECT position FROM inbox WHERE consumer = ?", consumer)
+        return Checkpoint(marks[0][0] if marks else 0, frozenset(row[0] for row in seen))
+
+    async def dead_letters(self, consumer: str | None = None) -> Sequence[DeadLetter]:
+        rows = await self._query(
+            "SELECT consumer, position, event_name, error, state, at FROM dead_letters "
+            "WHERE ? IS NULL OR consumer = ? ORDER BY position",
+            consumer,
+            consumer,
+        )
+        return [DeadLetter(*row) for row in rows]
+
+    async def backlog(self, queue: Queue) -> Sequence[WorkItem]:
+        rows = await self._query(
+            f"SELECT {WORK_COLUMNS} FROM work WHERE queue = ? ORDER BY position",  # noqa: S608
+            queue,
+        )
+        return [WorkItem(*row) for row in rows]
+
+    def subscribe(self, queue: Queue, receive: Callable[[WorkItem], None]) -> None:
+        self._subscribers.setdefault(queue, []).append(receive)
+
+    def _committed(self, changes: Changes) -> None:
+        self.log.committed(changes.events)
+        for item in changes.feed:
+            for receive in self._subscribers.get(item.queue, ()):
+                receive(item)
+
+    async def _query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        rows = await self._read(self._recorder.query, sql, parameters)
+        return [tuple(row) for row in rows]
+
+    async def _read(self, read: Callable[..., R], *arguments: Any) -> R:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._readers, partial(read, *arguments))
+        except PersistenceError as error:
+            raise StoreUnavailable(f"the event store could not be read: {error}") from error
+
+    def _head(self) -> int:
+        return int(self._recorder.max_notification_id() or 0)
+
+    def _read_stream(self, stream: str) -> tuple[Recorded[Event], ...]:
+        # A stream is small and its position matters to readers, so it is read with positions,
+        # which the library's own `select_events` leaves out.
+        rows = self._recorder.query(
+            "SELECT position, originator_id, originator_version, topic, state FROM stored_events "
+            "WHERE originator_id = ? ORDER BY originator_version",
+            (stream,),
+        )
+        return tuple(self._codec.decode(*row) for row in rows)
+
+    def _read_log(self, after: int, limit: int, names: Sequence[str]) -> Sequence[LogEntry]:
+        if names and all(name.startswith(DIRECTORY_FAMILIES) for name in names):
+            return self._read_directory(after, limit, names)
+        topics = self._codec.topics_named(names)
+        found = self._recorder.select_notifications(
+            after, limit, topics=topics, inclusive_of_start=False
+        )
+        return [
+            self._entry(n.id, str(n.originator_id), n.originator_version, n.topic, n.state)
+            for n in found
+        ]
+
+    def _read_directory(self, after: int, limit: int, names: Sequence[str]) -> Sequence[LogEntry]:
+        topics = self._codec.topics_named(names)
+        rows = self._recorder.query(
+            "SELECT position, originator_id, originator_version, topic, state "  # noqa: S608
+            f"FROM stored_events WHERE {IS_DIRECTORY_EVENT} AND position > ? "
+            f"AND topic IN ({','.join('?' * len(topics))}) ORDER BY position LIMIT ?",
+            (after, *topics, limit),
+        )
+        return [self._entry(*row) for row in rows]
+
+    def _entry(
+        self, position: int, stream: str, version: int, topic: str, state: bytes
+    ) -> LogEntry:
+        try:
+            return self._codec.decode(position, stream, version, topic, state)
+        except UndecodableEvent as error:
+            return Unreadable(position, stream, topic, state, str(error))

@@ -1,0 +1,63 @@
+"""The embedded log: the store's position order, with the newest entries in memory.
+
+Consumers that keep up are served from memory and woken by the commit; one that is behind reads
+from the store.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from domain.event import Event, Recorded
+from domain.ports.event_store import LogEntry
+
+if TYPE_CHECKING:
+    from adapters.sqlite.event_store import SqliteEventStore
+
+KEPT = 4_000
+
+
+class RecentLog:
+    """`Log` over the embedded store; used on the store's event loop."""
+
+    def __init__(self, store: "SqliteEventStore", head: int) -> None:
+        self._store = store
+        self._head = head
+        self._recent: list[Recorded[Event]] = []
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def head(self) -> int:
+        return self._head
+
+    def committed(self, events: Sequence[Recorded[Event]]) -> None:
+        """Takes in what was just committed and wakes whoever waits."""
+        if not events:
+            return
+        self._head = events[-1].position
+        self._recent.extend(events)
+        if len(self._recent) > 2 * KEPT:
+            del self._recent[:-KEPT]
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def read(self, after: int, limit: int) -> Sequence[LogEntry]:
+        if after >= self._head:
+            return ()
+        if self._recent and self._recent[0].position <= after + 1:
+            start = after + 1 - self._recent[0].position
+            return self._recent[start : start + limit]
+        return await self._store.read_log(after, limit)
+
+    async def at(self, position: int) -> LogEntry:
+        entries = await self.read(position - 1, 1)
+        if not entries or entries[0].position != position:
+            raise LookupError(f"there is nothing at position {position}")
+        return entries[0]
+
+    async def wait(self, after: int) -> None:
+        while self._head <= after:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
