@@ -11,7 +11,10 @@ AttemptResult = Literal["delivered", "retry", "failed", "disabled"]
 
 @event("webhooks.endpoint.created", version=1)
 class EndpointCreated(Event):
-    """An endpoint gets events of `event_types` from now on."""
+    """An endpoint gets events of `event_types` ("*": of every type) from now on.
+
+    `secret_hint` is the end of the signing secret, for people to tell secrets apart.
+    """
 
     endpoint_id: str
     account_id: str
@@ -20,6 +23,7 @@ class EndpointCreated(Event):
     event_types: tuple[str, ...]
     payload: PayloadForm
     secret: Sealed
+    secret_hint: str
 
 
 @event("webhooks.endpoint.updated", version=1)
@@ -40,12 +44,22 @@ class EndpointSecretRotated(Event):
 
     endpoint_id: str
     secret: Sealed
+    secret_hint: str
+    old_valid_until: int
+
+
+@event("webhooks.default_secret.rotated", version=1)
+class DefaultSecretRotated(Event):
+    """A new secret for the account's per-job URLs; the old one as for an endpoint."""
+
+    account_id: str
+    secret: Sealed
     old_valid_until: int
 
 
 @event("webhooks.endpoint.disabled", version=1)
 class EndpointDisabled(Event):
-    """The receiver answered 410 Gone, or failed for the whole retry schedule."""
+    """The receiver answered 410 Gone; an update can enable the endpoint again."""
 
     endpoint_id: str
     reason: str
@@ -79,7 +93,11 @@ class DeliveryScheduled(Event):
 
 @event("webhooks.delivery.attempted", version=1)
 class DeliveryAttempted(Event):
-    """One POST and what came of it; `next_attempt_at` is set when `result` is "retry"."""
+    """One attempt and what came of it; `next_attempt_at` is set when `result` is "retry".
+
+    Without a `status_code` no answer came; `error` says why, also when nothing was sent because
+    the target was refused or its endpoint is off.
+    """
 
     delivery_id: str
     attempt: int
@@ -103,6 +121,7 @@ EVENTS: tuple[type[Event], ...] = (
     EndpointCreated,
     EndpointUpdated,
     EndpointSecretRotated,
+    DefaultSecretRotated,
     EndpointDisabled,
     EndpointDeleted,
     DeliveryScheduled,
