@@ -1,0 +1,1 @@
+"""Kills, outages and duplicates, from a logged seed."""

@@ -1,0 +1,1 @@
+"""Every port's laws against every adapter."""

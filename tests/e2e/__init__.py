@@ -1,0 +1,1 @@
+"""Official clients in, webhooks and read models out."""

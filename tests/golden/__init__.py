@@ -1,0 +1,1 @@
+"""Stored bytes of every event version, kept for ever."""

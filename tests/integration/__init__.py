@@ -1,0 +1,1 @@
+"""One adapter with its real service."""

@@ -1,0 +1,1 @@
+"""Laws under generated histories."""

@@ -1,0 +1,1 @@
+"""One function or subject at a time."""
