@@ -201,8 +201,13 @@ class Group:
     def _lease(self, effect: Lease) -> None:
         key = (effect.queue, effect.item_id)
         item = self._state.items.get(key)
-        if item is not None:
-            self._set_item(key, replace(item, lease_id=effect.lease_id, leased_until=effect.until))
+        if item is None:
+            return
+        starts = item.starts + (item.lease_id != effect.lease_id)
+        self._set_item(
+            key,
+            replace(item, starts=starts, lease_id=effect.lease_id, leased_until=effect.until),
+        )
 
     def _requeue(self, effect: Requeue) -> None:
         key = (effect.queue, effect.item_id)

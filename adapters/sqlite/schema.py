@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS work (
     cost INTEGER NOT NULL,
     due_at INTEGER NOT NULL,
     deadline_at INTEGER,
+    starts INTEGER NOT NULL,
     lease_id TEXT,
     leased_until INTEGER,
     PRIMARY KEY (queue, item_id)
@@ -66,5 +67,6 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 """
 STATEMENTS = [statement for statement in SCHEMA.split(";") if statement.strip()]
 WORK_COLUMNS = (
-    "queue, item_id, account_id, lane, position, cost, due_at, deadline_at, lease_id, leased_until"
+    "queue, item_id, account_id, lane, position, cost, due_at, deadline_at, starts, "
+    "lease_id, leased_until"
 )

@@ -107,13 +107,14 @@ def _save_work(c: SQLiteCursor, changes: Changes) -> None:
             item.cost,
             item.due_at,
             item.deadline_at,
+            item.starts,
             item.lease_id,
             item.leased_until,
         )
         for item in changes.items.values()
         if item is not None
     ]
-    insert_rows(c, f"INSERT OR REPLACE INTO work ({WORK_COLUMNS})", 10, kept)
+    insert_rows(c, f"INSERT OR REPLACE INTO work ({WORK_COLUMNS})", 11, kept)
     done: dict[str, list[str]] = {}
     for (queue, item_id), item in changes.items.items():
         if item is None:

@@ -7,6 +7,7 @@ A refusal that the customer caused is a `DomainError`. A worker whose lease is g
 from dataclasses import replace
 from typing import assert_never
 
+from domain.billing.events import ChargeRecorded
 from domain.errors import Conflict
 from domain.event import Event
 from domain.inference.commands import (
@@ -36,6 +37,11 @@ from domain.inference.state import Job
 
 class LeaseLost(Exception):
     """The job ended, or another worker holds it: drop the work, record nothing."""
+
+
+def stream_of(event: Event) -> str:
+    """A job's events stand in its own stream, its charge in one derived from it."""
+    return event.charge_id if isinstance(event, ChargeRecorded) else event.job_id  # type: ignore[attr-defined]
 
 
 def decide(job: Job | None, command: JobCommand) -> tuple[Event, ...]:

@@ -10,7 +10,9 @@ from domain.inference.events import Lane
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """A piece of work; `position` is that of the event that asked for it."""
+    """A piece of work; `position` is that of the event that asked for it, `starts` how many
+    leases were taken on it.
+    """
 
     queue: Queue
     item_id: str
@@ -20,6 +22,7 @@ class WorkItem:
     cost: int
     due_at: int
     deadline_at: int | None
+    starts: int = 0
     lease_id: str | None = None
     leased_until: int | None = None
 

@@ -1,0 +1,233 @@
+"""Dispatch: takes accepted jobs into the work queue and runs them, so many at a time.
+
+Intake is a consumer of the log and only makes work durable, so that its position never waits
+for a provider. Running is the process manager: leases, fairness, cancellation, deadlines,
+renewal and drain.
+"""
+
+import asyncio
+import heapq
+from dataclasses import dataclass
+
+import structlog
+
+from domain.effects import Done, Enqueue, Lease
+from domain.errors import StoreUnavailable
+from domain.event import Recorded, system_origin
+from domain.execute import execute
+from domain.ids import HOUSE_ACCOUNT
+from domain.inference.commands import ExpireJob, ExpireLease
+from domain.inference.decide import LeaseLost, decide, stream_of
+from domain.inference.events import CancelRequested, JobAccepted
+from domain.inference.state import evolve
+from domain.ports.consumer import NOTHING, Consumer, Outcome, on
+from domain.ports.event_store import Append
+from domain.ports.work_queue import WorkItem, WorkQueue
+from workers.job_run import JobPorts, JobRun
+from workers.scheduler import Scheduler
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchLimits:
+    """How many jobs run at once, in all and for one account; times in seconds.
+
+    `sole_worker`: no other process works on this store, so every lease found at the start
+    belongs to a dead one and ends at once.
+    """
+
+    concurrency: int = 500
+    per_account: int = 500
+    lease_seconds: float = 30.0
+    drain_seconds: float = 20.0
+    sole_worker: bool = True
+
+
+def enqueue(accepted: Recorded[JobAccepted]) -> Outcome:
+    """Makes an accepted job a piece of work."""
+    job = accepted.event
+    return Outcome(
+        work=(
+            Enqueue(
+                "dispatch",
+                job.job_id,
+                accepted.account_id,
+                job.lane,
+                accepted.position,
+                cost=job.estimated_input_tokens + job.max_output_tokens,
+                deadline_at=job.deadline_at,
+            ),
+        )
+    )
+
+
+class Dispatcher:
+    """Runs waiting jobs; `consumer` is its intake."""
+
+    def __init__(
+        self, ports: JobPorts, queue: WorkQueue, limits: DispatchLimits, worker_id: str
+    ) -> None:
+        self._ports = ports
+        self._queue = queue
+        self._limits = limits
+        self._worker_id = worker_id
+        self._scheduler = Scheduler(limits.per_account)
+        self._runs: dict[str, JobRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._deadlines: list[tuple[int, str]] = []
+        self._deadline_added = asyncio.Event()
+        self._accepting = True
+        self.consumer = Consumer(
+            group="dispatch",
+            routes=(on(JobAccepted, enqueue), on(CancelRequested, self._stop_run)),
+        )
+
+    @property
+    def running(self) -> int:
+        """How many jobs run now."""
+        return len(self._runs)
+
+    async def run(self) -> None:
+        """Works until cancelled; `drain` ends it gently."""
+        self._queue.subscribe("dispatch", self._arrived)
+        for item in await self._queue.backlog("dispatch"):
+            await self._adopt(item)
+        async with asyncio.TaskGroup() as duties:
+            duties.create_task(self._renew_leases())
+            duties.create_task(self._reap_leases())
+            duties.create_task(self._expire_deadlines())
+
+    async def drain(self) -> None:
+        """Starts nothing more and waits for what runs, at most `drain_seconds`.
+
+        What still runs then is dropped without an event: its lease runs out and the job is
+        queued again.
+        """
+        self._accepting = False
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._limits.drain_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _adopt(self, item: WorkItem) -> None:
+        """Takes over an item that was there at the start."""
+        if item.lease_id is None:
+            self._arrived(item)
+        elif self._limits.sole_worker:
+            await self._expire_lease(item)
+
+    def _arrived(self, item: WorkItem) -> None:
+        if item.deadline_at is not None:
+            heapq.heappush(self._deadlines, (item.deadline_at, item.item_id))
+            self._deadline_added.set()
+        self._scheduler.add(item)
+        self._fill_slots()
+
+    def _fill_slots(self) -> None:
+        while self._accepting and len(self._tasks) < self._limits.concurrency:
+            item = self._scheduler.next()
+            if item is None:
+                return
+            task = asyncio.create_task(self._run(item))
+            self._tasks.add(task)
+
+    async def _run(self, item: WorkItem) -> None:
+        run = JobRun(self._ports, item, self._worker_id, self._lease_ms)
+        self._runs[item.item_id] = run
+        try:
+            await run.run()
+        except StoreUnavailable as error:
+            # The lease stays; it runs out, and the job is queued again.
+            log.warning("job.store_unavailable", job_id=item.item_id, error=str(error))
+        except Exception:
+            log.exception("job.crashed", job_id=item.item_id)
+        finally:
+            self._release_slot(item)
+
+    def _release_slot(self, item: WorkItem) -> None:
+        self._runs.pop(item.item_id, None)
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.discard(task)
+        self._scheduler.finished(item)
+        self._fill_slots()
+
+    def _stop_run(self, asked: Recorded[CancelRequested]) -> Outcome:
+        run = self._runs.get(asked.event.job_id)
+        if run is not None:
+            run.stop()
+        return NOTHING
+
+    @property
+    def _lease_ms(self) -> int:
+        return int(self._limits.lease_seconds * 1000)
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.lease_seconds / 3)
+            until = self._ports.clock.now() + self._lease_ms
+            renewed = tuple(
+                Lease("dispatch", run.item.item_id, run.lease_id, self._worker_id, until)
+                for run in self._runs.values()
+            )
+            if renewed:
+                await self._append(renewed)
+
+    async def _reap_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.lease_seconds / 2)
+            now = self._ports.clock.now()
+            for item in await self._queue.backlog("dispatch"):
+                lapsed = item.leased_until is not None and item.leased_until < now
+                if lapsed and item.item_id not in self._runs:
+                    await self._expire_lease(item)
+
+    async def _expire_lease(self, item: WorkItem) -> None:
+        events = await execute(
+            self._ports.store,
+            item.item_id,
+            ExpireLease(item.lease_id or ""),
+            system_origin(item.account_id, self._worker_id, item.item_id),
+            decide=decide,
+            evolve=evolve,
+            stream_of=stream_of,
+        )
+        if not events:
+            await self._append((Done("dispatch", item.item_id),))
+
+    async def _expire_deadlines(self) -> None:
+        """Ends queued jobs whose deadline passes; running ones see to it themselves."""
+        while True:
+            now = self._ports.clock.now()
+            while self._deadlines and self._deadlines[0][0] <= now:
+                await self._expire_job(heapq.heappop(self._deadlines)[1])
+            await self._until_next_deadline(now)
+
+    async def _until_next_deadline(self, now: int) -> None:
+        self._deadline_added.clear()
+        seconds = (self._deadlines[0][0] - now) / 1000 if self._deadlines else None
+        try:
+            await asyncio.wait_for(self._deadline_added.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _expire_job(self, job_id: str) -> None:
+        history = await self._ports.store.read_stream(job_id)
+        try:
+            await execute(
+                self._ports.store,
+                job_id,
+                ExpireJob(None),
+                system_origin(history[0].account_id, self._worker_id, history[0].correlation_id),
+                decide=decide,
+                evolve=evolve,
+                stream_of=stream_of,
+            )
+        except LeaseLost:
+            log.debug("job.deadline_left_to_run", job_id=job_id)
+
+    async def _append(self, work: tuple[Lease | Done, ...]) -> None:
+        origin = system_origin(HOUSE_ACCOUNT, self._worker_id, "dispatch")
+        await self._ports.store.append(Append(origin, work=work))

@@ -1,0 +1,224 @@
+"""One run of one job: lease, start, attempts, and the one terminal event."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import structlog
+
+from domain.billing.events import ChargeRecorded
+from domain.catalog.catalogue import PriceBooks
+from domain.event import Event, Origin, Recorded
+from domain.execute import execute, fold
+from domain.ids import Kind, charge_id
+from domain.inference.commands import (
+    CompleteJob,
+    ExpireJob,
+    FailJob,
+    JobCommand,
+    RecordFailedAttempt,
+    StartJob,
+    StopJob,
+)
+from domain.inference.decide import LeaseLost, decide, stream_of
+from domain.inference.events import AttemptRecord, Failure, JobAccepted, JobCompleted, Usage
+from domain.inference.state import Job, evolve
+from domain.ports.clock import Clock, Ids
+from domain.ports.event_store import EventStore
+from domain.ports.log import Log
+from domain.ports.payloads import PayloadErased, Payloads
+from domain.ports.work_queue import WorkItem
+from domain.rating.rate import rate
+from workers.attempts import Answered, AttemptEngine, GaveUp, InferenceRequest
+
+# A job that took its worker down this often is not given to another.
+MAX_STARTS = 5
+WORKER_LOST = Failure(
+    code="internal_error", message="the engine could not finish this job", status_code=500
+)
+ERASED = Failure(
+    code="payload_erased",
+    message="the account's data was erased before the job ran",
+    status_code=410,
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPorts:
+    """What a run needs from outside."""
+
+    store: EventStore
+    source: Log
+    payloads: Payloads
+    engine: AttemptEngine
+    prices: PriceBooks
+    clock: Clock
+    ids: Ids
+
+
+class JobRun:
+    """From the lease to the terminal event; `stop` ends it for the customer."""
+
+    def __init__(self, ports: JobPorts, item: WorkItem, worker_id: str, lease_ms: int) -> None:
+        self._ports = ports
+        self.item = item
+        self._worker_id = worker_id
+        self._lease_ms = lease_ms
+        self.lease_id = ports.ids.new(Kind.LEASE)
+        self._job: Job
+        self._version = 0
+        self._origin: Origin
+        self._task: asyncio.Task[None] | None = None
+        self._stop_asked = False
+
+    def stop(self) -> None:
+        """Ends the run because the customer asked; the upstream connection is closed."""
+        self._stop_asked = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def run(self) -> None:
+        """Runs the job. Returns when its end, or the loss of its lease, is certain."""
+        self._task = asyncio.current_task()
+        try:
+            await self._load()
+            if self._job.starts >= MAX_STARTS:
+                await self._give_up_on_poison()
+                return
+            await self._start()
+            command = await self._work()
+        except LeaseLost:
+            log.info("job.lease_lost", job_id=self.item.item_id)
+            return
+        await self._record_end(command)
+
+    async def _load(self) -> None:
+        history: tuple[Recorded[Event], ...]
+        entry = await self._ports.source.at(self.item.position)
+        if isinstance(entry, Recorded) and isinstance(entry.event, JobAccepted) and self._is_fresh:
+            history = (entry,)
+        else:
+            history = await self._ports.store.read_stream(self.item.item_id)
+        job = fold(history, evolve)
+        if job is None:
+            raise LeaseLost(self.item.item_id)
+        self._job, self._version = job, history[-1].version
+        first = history[0]
+        self._origin = Origin(
+            first.account_id, "system", self._worker_id, first.correlation_id, first.event_id
+        )
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self.item.lease_id is None
+
+    async def _start(self) -> None:
+        until = self._ports.clock.now() + self._lease_ms
+        await self._execute(StartJob(self.lease_id, self._worker_id, until))
+
+    async def _work(self) -> JobCommand:
+        """Calls providers until there is an answer or none can be had."""
+        try:
+            result = await self._ports.engine.run(await self._request(), self._record_failure)
+            if isinstance(result, Answered):
+                return await self._completion(result)
+            return self._failure(result)
+        except PayloadErased:
+            return FailJob(self.lease_id, ERASED, ())
+        except asyncio.CancelledError:
+            if not self._stop_asked:
+                raise
+            if self._task is not None:
+                self._task.uncancel()
+            return StopJob(self.lease_id, self._job.failed_attempts)
+
+    async def _request(self) -> InferenceRequest:
+        accepted = self._job.accepted
+        plain = await self._ports.payloads.open(self.item.account_id, accepted.input)
+        body: dict[str, Any] = msgspec.json.decode(plain)
+        return InferenceRequest(
+            endpoint=accepted.endpoint,
+            model=accepted.model,
+            offers=accepted.offers,
+            body=body,
+            request_id=accepted.job_id,
+            deadline_at=accepted.deadline_at,
+            earlier=self._job.failed_attempts,
+        )
+
+    async def _completion(self, answered: Answered) -> CompleteJob:
+        accepted = self._job.accepted
+        output = await self._ports.payloads.seal(
+            self.item.account_id,
+            f"{accepted.job_id}/output",
+            msgspec.json.encode(answered.reply.body),
+        )
+        charge = self._charge(answered, answered.usage)
+        completed = JobCompleted(
+            job_id=accepted.job_id,
+            lease_id=self.lease_id,
+            provider=answered.offer.provider,
+            native_id=answered.offer.native_id,
+            usage=answered.usage,
+            raw_usage=answered.reply.raw_usage,
+            finish_reason=answered.reply.finish_reason,
+            output=output,
+            attempts=answered.attempts,
+            cost_picodollars=charge.picodollars,
+        )
+        return CompleteJob(completed, charge)
+
+    def _charge(self, answered: Answered, usage: Usage) -> ChargeRecorded:
+        accepted, offer = self._job.accepted, answered.offer
+        priced = self._ports.prices.priced(accepted.price_version, accepted.model, offer)
+        rating = rate(usage, priced, accepted.hold_picodollars)
+        return ChargeRecorded(
+            charge_id=charge_id(accepted.job_id),
+            job_id=accepted.job_id,
+            model=accepted.model,
+            provider=offer.provider,
+            native_id=offer.native_id,
+            usage=usage,
+            price_version=accepted.price_version,
+            lines=rating.lines,
+            picodollars=rating.picodollars,
+        )
+
+    def _failure(self, result: GaveUp) -> FailJob | ExpireJob:
+        if result.deadline_passed:
+            return ExpireJob(self.lease_id, result.attempts)
+        return FailJob(self.lease_id, result.failure, result.attempts)
+
+    async def _record_failure(self, attempt: AttemptRecord) -> None:
+        await self._execute(RecordFailedAttempt(self.lease_id, attempt))
+
+    async def _give_up_on_poison(self) -> None:
+        await self._execute(
+            StartJob(self.lease_id, self._worker_id, self._ports.clock.now() + self._lease_ms)
+        )
+        await self._record_end(FailJob(self.lease_id, WORKER_LOST, self._job.failed_attempts))
+
+    async def _record_end(self, command: JobCommand) -> None:
+        try:
+            await self._execute(command)
+        except LeaseLost:
+            log.warning("job.result_dropped", job_id=self.item.item_id, lease_id=self.lease_id)
+
+    async def _execute(self, command: JobCommand) -> None:
+        recorded = await execute(
+            self._ports.store,
+            self.item.item_id,
+            command,
+            self._origin,
+            decide=decide,
+            evolve=evolve,
+            stream_of=stream_of,
+            known=(self._job, self._version),
+        )
+        for entry in recorded:
+            if entry.stream == self.item.item_id:
+                self._job, self._version = evolve(self._job, entry.event), entry.version
+                self._origin = replace(self._origin, causation_id=entry.event_id)
