@@ -7,6 +7,8 @@ renewal and drain.
 
 import asyncio
 import heapq
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -25,6 +27,9 @@ from domain.ports.event_store import Append
 from domain.ports.work_queue import WorkItem, WorkQueue
 from workers.job_run import JobPorts, JobRun
 from workers.scheduler import Scheduler
+
+# How long a duty waits when the event store is away.
+AWAY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -94,9 +99,10 @@ class Dispatcher:
         for item in await self._queue.backlog("dispatch"):
             await self._adopt(item)
         async with asyncio.TaskGroup() as duties:
-            duties.create_task(self._renew_leases())
-            duties.create_task(self._reap_leases())
-            duties.create_task(self._expire_deadlines())
+            lease = self._limits.lease_seconds
+            duties.create_task(_every(lease / 3, self._renew_leases))
+            duties.create_task(_every(lease / 2, self._reap_leases))
+            duties.create_task(_every(0, self._expire_deadlines))
 
     async def drain(self) -> None:
         """Starts nothing more and waits for what runs, at most `drain_seconds`.
@@ -165,24 +171,21 @@ class Dispatcher:
         return int(self._limits.lease_seconds * 1000)
 
     async def _renew_leases(self) -> None:
-        while True:
-            await asyncio.sleep(self._limits.lease_seconds / 3)
-            until = self._ports.clock.now() + self._lease_ms
-            renewed = tuple(
-                Lease("dispatch", run.item.item_id, run.lease_id, self._worker_id, until)
-                for run in self._runs.values()
-            )
-            if renewed:
-                await self._append(renewed)
+        until = self._ports.clock.now() + self._lease_ms
+        renewed = tuple(
+            Lease("dispatch", run.item.item_id, run.lease_id, self._worker_id, until)
+            for run in self._runs.values()
+            if run.is_started
+        )
+        if renewed:
+            await self._append(renewed)
 
     async def _reap_leases(self) -> None:
-        while True:
-            await asyncio.sleep(self._limits.lease_seconds / 2)
-            now = self._ports.clock.now()
-            for item in await self._queue.backlog("dispatch"):
-                lapsed = item.leased_until is not None and item.leased_until < now
-                if lapsed and item.item_id not in self._runs:
-                    await self._expire_lease(item)
+        now = self._ports.clock.now()
+        for item in await self._queue.backlog("dispatch"):
+            lapsed = item.leased_until is not None and item.leased_until < now
+            if lapsed and item.item_id not in self._runs:
+                await self._expire_lease(item)
 
     async def _expire_lease(self, item: WorkItem) -> None:
         events = await execute(
@@ -199,19 +202,14 @@ class Dispatcher:
 
     async def _expire_deadlines(self) -> None:
         """Ends queued jobs whose deadline passes; running ones see to it themselves."""
-        while True:
-            now = self._ports.clock.now()
-            while self._deadlines and self._deadlines[0][0] <= now:
-                await self._expire_job(heapq.heappop(self._deadlines)[1])
-            await self._until_next_deadline(now)
-
-    async def _until_next_deadline(self, now: int) -> None:
         self._deadline_added.clear()
+        now = self._ports.clock.now()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            await self._expire_job(self._deadlines[0][1])
+            heapq.heappop(self._deadlines)
         seconds = (self._deadlines[0][0] - now) / 1000 if self._deadlines else None
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._deadline_added.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def _expire_job(self, job_id: str) -> None:
         history = await self._ports.store.read_stream(job_id)
@@ -231,3 +229,14 @@ class Dispatcher:
     async def _append(self, work: tuple[Lease | Done, ...]) -> None:
         origin = system_origin(HOUSE_ACCOUNT, self._worker_id, "dispatch")
         await self._ports.store.append(Append(origin, work=work))
+
+
+async def _every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
+    """Does a duty for ever; while the store is away it is left for a later turn."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await duty()
+        except StoreUnavailable as error:
+            log.warning("duty.postponed", error=str(error))
+            await asyncio.sleep(AWAY_SECONDS)

@@ -9,6 +9,7 @@ import structlog
 
 from domain.billing.events import ChargeRecorded
 from domain.catalog.catalogue import PriceBooks
+from domain.effects import Done
 from domain.event import Event, Origin, Recorded
 from domain.execute import execute, fold
 from domain.ids import Kind, charge_id
@@ -22,10 +23,10 @@ from domain.inference.commands import (
     StopJob,
 )
 from domain.inference.decide import LeaseLost, decide, stream_of
-from domain.inference.events import AttemptRecord, Failure, JobAccepted, JobCompleted, Usage
+from domain.inference.events import AttemptRecord, Failure, JobCompleted, Usage
 from domain.inference.state import Job, evolve
 from domain.ports.clock import Clock, Ids
-from domain.ports.event_store import EventStore
+from domain.ports.event_store import Append, EventStore
 from domain.ports.log import Log
 from domain.ports.payloads import PayloadErased, Payloads
 from domain.ports.work_queue import WorkItem
@@ -80,6 +81,11 @@ class JobRun:
         if self._task is not None:
             self._task.cancel()
 
+    @property
+    def is_started(self) -> bool:
+        """Whether the lease is recorded, and so needs renewal."""
+        return self._version > 0 and self._job.lease_id == self.lease_id
+
     async def run(self) -> None:
         """Runs the job. Returns when its end, or the loss of its lease, is certain."""
         self._task = asyncio.current_task()
@@ -92,13 +98,14 @@ class JobRun:
             command = await self._work()
         except LeaseLost:
             log.info("job.lease_lost", job_id=self.item.item_id)
+            await self._forget_if_ended()
             return
         await self._record_end(command)
 
     async def _load(self) -> None:
         history: tuple[Recorded[Event], ...]
         entry = await self._ports.source.at(self.item.position)
-        if isinstance(entry, Recorded) and isinstance(entry.event, JobAccepted) and self._is_fresh:
+        if isinstance(entry, Recorded) and self.item.starts == 0:
             history = (entry,)
         else:
             history = await self._ports.store.read_stream(self.item.item_id)
@@ -110,10 +117,6 @@ class JobRun:
         self._origin = Origin(
             first.account_id, "system", self._worker_id, first.correlation_id, first.event_id
         )
-
-    @property
-    def _is_fresh(self) -> bool:
-        return self.item.lease_id is None
 
     async def _start(self) -> None:
         until = self._ports.clock.now() + self._lease_ms
@@ -206,6 +209,13 @@ class JobRun:
             await self._execute(command)
         except LeaseLost:
             log.warning("job.result_dropped", job_id=self.item.item_id, lease_id=self.lease_id)
+
+    async def _forget_if_ended(self) -> None:
+        """Takes a job out of the queue that ended before it was put in (cancelled at once)."""
+        job = fold(await self._ports.store.read_stream(self.item.item_id), evolve)
+        if job is not None and job.is_ended:
+            done = Done("dispatch", self.item.item_id)
+            await self._ports.store.append(Append(self._origin, work=(done,)))
 
     async def _execute(self, command: JobCommand) -> None:
         recorded = await execute(
