@@ -1,0 +1,47 @@
+"""Price books: the prices that jobs are pinned to, each named by its content."""
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+
+from domain.catalog.catalogue import Catalogue
+from domain.catalog.events import PriceBookPublished, PricedOffer
+from domain.ids import Kind
+from domain.inference.events import OfferRef
+
+
+def price_book(catalogue: Catalogue) -> PriceBookPublished:
+    """The catalogue's prices; the same prices have the same version, in whatever order."""
+    offers = tuple(sorted(catalogue.priced_offers(), key=_key))
+    return PriceBookPublished(price_version=price_version(offers), offers=offers)
+
+
+def price_version(offers: Iterable[PricedOffer]) -> str:
+    """`pb_` and the first 32 hexadecimal digits of the SHA-256 of the sorted prices."""
+    content = sorted(
+        (*_key(offer), offer.input_picodollars, offer.output_picodollars) for offer in offers
+    )
+    digest = sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+    return f"{Kind.PRICE_BOOK.value}_{digest[:32]}"
+
+
+class PriceBooks:
+    """The directory of every price book published so far; a fold of the catalogue's events."""
+
+    def __init__(self) -> None:
+        self._books: dict[str, dict[tuple[str, str, str], PricedOffer]] = {}
+
+    def publish(self, book: PriceBookPublished) -> None:
+        """Takes a book in; a second time changes nothing."""
+        self._books[book.price_version] = {_key(offer): offer for offer in book.offers}
+
+    def __contains__(self, version: str) -> bool:
+        return version in self._books
+
+    def price(self, version: str, model: str, offer: OfferRef) -> PricedOffer:
+        """What `offer` of `model` costs under a version. Raises `LookupError` when unknown."""
+        return self._books[version][model, offer.provider, offer.native_id]
+
+
+def _key(offer: PricedOffer) -> tuple[str, str, str]:
+    return offer.model, offer.provider, offer.native_id

@@ -1,0 +1,67 @@
+"""What the customer is told when no offer could answer: our codes, our words, no upstream text."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from domain.inference.events import Failure
+from domain.ports.provider import FailureKind
+
+# The same request fails everywhere: these are returned and never tried elsewhere.
+_FINAL: Final[dict[FailureKind, Failure]] = {
+    "bad_request": Failure(
+        code="invalid_request",
+        message="the provider refused the request as invalid; check its fields against the model",
+        status_code=400,
+    ),
+    "too_large": Failure(
+        code="request_too_large",
+        message="the request is larger than the provider takes",
+        status_code=413,
+    ),
+    "context_length": Failure(
+        code="context_length_exceeded",
+        message="the prompt and the requested output are longer than the model's context",
+        status_code=400,
+    ),
+    "refused": Failure(
+        code="content_refused",
+        message="the provider's content policy refused the request",
+        status_code=400,
+    ),
+}
+_TIMEOUT = Failure(
+    code="provider_timeout",
+    message="no provider answered in time",
+    status_code=504,
+)
+_RATE_LIMITED = Failure(
+    code="provider_rate_limited",
+    message="the providers of this model are at their rate limit; try again later",
+    status_code=429,
+)
+_ONE_FAILED = Failure(
+    code="provider_error",
+    message="the provider could not answer",
+    status_code=502,
+)
+_ALL_FAILED = Failure(
+    code="all_providers_failed",
+    message="no provider of this model could answer",
+    status_code=502,
+)
+
+
+def is_final(kind: FailureKind) -> bool:
+    """Whether the request itself is at fault, so that no other offer is asked."""
+    return kind in _FINAL
+
+
+def failure_of(kinds: Sequence[FailureKind], offers_asked: int) -> Failure:
+    """The failure to report after calls to so many offers failed in these ways, in order."""
+    if kinds and is_final(kinds[-1]):
+        return _FINAL[kinds[-1]]
+    if kinds and all(kind.startswith("timeout_") for kind in kinds):
+        return _TIMEOUT
+    if kinds and all(kind == "rate_limited" for kind in kinds):
+        return _RATE_LIMITED
+    return _ONE_FAILED if offers_asked == 1 else _ALL_FAILED
