@@ -1,7 +1,10 @@
 """The event types that customers subscribe to, and which recorded event each one tells of."""
 
-from domain.event import Event
-from domain.inference.events import JobCancelled, JobCompleted, JobExpired, JobFailed
+from typing import TypeGuard
+
+from domain.event import Event, Recorded
+from domain.inference.events import TERMINAL, JobCancelled, JobCompleted, JobExpired, JobFailed
+from domain.ports.event_store import LogEntry
 
 JobEnded = JobCompleted | JobFailed | JobCancelled | JobExpired
 
@@ -20,3 +23,8 @@ EVENT_TYPES: tuple[str, ...] = tuple(TYPE_OF.values())
 def subscribes(wanted: tuple[str, ...], event_type: str) -> bool:
     """Whether a list of types or `*` asks for `event_type`."""
     return event_type in wanted or EVERY_TYPE in wanted
+
+
+def tells_of_a_job(entry: LogEntry) -> TypeGuard[Recorded[JobEnded]]:
+    """Whether customers are told of this entry of the log."""
+    return isinstance(entry, Recorded) and isinstance(entry.event, TERMINAL)
