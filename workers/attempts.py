@@ -1,0 +1,201 @@
+"""The attempt engine: one loop that calls offers until one answers or the policy gives up."""
+
+import asyncio
+import random as randomness
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any, cast
+
+from domain.inference.events import AttemptRecord, Endpoint, Failure, OfferRef, Usage
+from domain.inference.view import EXPIRED
+from domain.ports.clock import Clock
+from domain.ports.provider import (
+    CallTimeouts,
+    FailureKind,
+    Provider,
+    ProviderCall,
+    ProviderFailure,
+    ProviderReply,
+)
+from domain.rating.estimate import estimated_usage
+from domain.routing.policy import AttemptLimits, FailedAttempt, GiveUp, next_step
+from workers.answers import answer_body, check_answer
+
+# With less time than this left, a deadline counts as passed: no call can end in it.
+SHORTEST_CALL_SECONDS = 0.01
+
+_Answer = tuple[ProviderReply, Usage]
+OnFailed = Callable[[AttemptRecord], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceRequest:
+    """One job's call: the caller's body and the offers that may serve it, first choice first.
+
+    `earlier` holds the failed attempts of leases that ran out; they count against the limits.
+    `deadline_at` is Unix milliseconds.
+    """
+
+    endpoint: Endpoint
+    model: str
+    offers: tuple[OfferRef, ...]
+    body: dict[str, Any]
+    request_id: str
+    deadline_at: int | None = None
+    earlier: tuple[AttemptRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A complete answer; `reply.body` is the customer's, `attempts` are all of the job's."""
+
+    reply: ProviderReply
+    offer: OfferRef
+    usage: Usage
+    attempts: tuple[AttemptRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """No answer; `deadline_passed` says that time ran out rather than offers."""
+
+    failure: Failure
+    attempts: tuple[AttemptRecord, ...]
+    deadline_passed: bool
+
+
+class AttemptEngine:
+    """Calls providers under the attempt policy; holds no state between runs.
+
+    `observe` gets every attempt, answered ones too. Chat calls that may bring more output tokens
+    than `stream_above_tokens` are streamed from the provider: a whole answer that long could
+    take longer than the first-byte timeout, and a silent provider must still be noticed.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        clock: Clock,
+        limits: AttemptLimits,
+        timeouts: CallTimeouts,
+        observe: Callable[[AttemptRecord], None],
+        *,
+        stream_above_tokens: int = 1024,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
+        self._providers = providers
+        self._clock = clock
+        self._limits = limits
+        self._timeouts = timeouts
+        self._observe = observe
+        self._stream_above = stream_above_tokens
+        self._sleep = sleep
+        self._random = random
+
+    async def run(self, request: InferenceRequest, on_failed: OnFailed) -> Answered | GaveUp:
+        """The answer, or why there is none.
+
+        `on_failed` is awaited with each failed attempt that another one follows, before it.
+        Cancelling the task ends the call in flight and closes its connection.
+        """
+        attempts, history = request.earlier, _history(request)
+        while True:
+            step = next_step(history, len(request.offers), self._limits, self._random())
+            if self._is_over(request):
+                return GaveUp(EXPIRED, attempts, deadline_passed=True)
+            if isinstance(step, GiveUp):
+                return GaveUp(step.failure, attempts, deadline_passed=False)
+            if len(attempts) > len(request.earlier):
+                await on_failed(attempts[-1])
+            if step.delay_seconds and not await self._pause(step.delay_seconds, request):
+                return GaveUp(EXPIRED, attempts, deadline_passed=True)
+            offer = request.offers[step.offer_index]
+            outcome, record = await self._attempt(request, offer)
+            attempts = (*attempts, record)
+            if not isinstance(outcome, ProviderFailure):
+                reply, usage = outcome
+                return Answered(reply, offer, usage, attempts)
+            failed = FailedAttempt(step.offer_index, outcome.kind, outcome.retry_after)
+            history = (*history, failed)
+
+    async def _attempt(
+        self, request: InferenceRequest, offer: OfferRef
+    ) -> tuple[_Answer | ProviderFailure, AttemptRecord]:
+        started_at, started = self._clock.now(), self._clock.monotonic()
+        outcome = await self._outcome(request, offer)
+        failure = outcome if isinstance(outcome, ProviderFailure) else None
+        record = AttemptRecord(
+            provider=offer.provider,
+            native_id=offer.native_id,
+            started_at=started_at,
+            duration_ms=round((self._clock.monotonic() - started) * 1000),
+            outcome=failure.kind if failure else "ok",
+            status_code=failure.status_code if failure else None,
+        )
+        self._observe(record)
+        return outcome, record
+
+    async def _outcome(
+        self, request: InferenceRequest, offer: OfferRef
+    ) -> _Answer | ProviderFailure:
+        try:
+            return await self._call(request, offer)
+        except ProviderFailure as failure:
+            return failure
+
+    async def _call(self, request: InferenceRequest, offer: OfferRef) -> _Answer:
+        provider = self._providers.get(offer.provider)
+        if provider is None:
+            raise ProviderFailure("not_found", "the provider is not configured any more")
+        reply = await provider.call(
+            ProviderCall(
+                endpoint=request.endpoint,
+                native_id=offer.native_id,
+                body=request.body,
+                stream=self._is_streamed(request),
+                timeouts=self._timeouts_of(request),
+                request_id=request.request_id,
+            )
+        )
+        check_answer(request.endpoint, request.body, reply.body)
+        usage = reply.usage or estimated_usage(request.endpoint, request.body, reply.body)
+        body = answer_body(request.endpoint, request.model, reply.body, usage)
+        return replace(reply, body=body), usage
+
+    async def _pause(self, seconds: float, request: InferenceRequest) -> bool:
+        """Waits, but not beyond the deadline; False when it has passed."""
+        await self._sleep(min(seconds, self._seconds_left(request)))
+        return not self._is_over(request)
+
+    def _is_streamed(self, request: InferenceRequest) -> bool:
+        if request.endpoint != "/v1/chat/completions":
+            return False
+        asked = request.body.get("max_completion_tokens") or request.body.get("max_tokens")
+        return not isinstance(asked, int) or asked > self._stream_above
+
+    def _timeouts_of(self, request: InferenceRequest) -> CallTimeouts:
+        left = self._seconds_left(request)
+        if left >= self._timeouts.total:
+            return self._timeouts
+        return replace(self._timeouts, total=left)
+
+    def _seconds_left(self, request: InferenceRequest) -> float:
+        if request.deadline_at is None:
+            return inf
+        return (request.deadline_at - self._clock.now()) / 1000
+
+    def _is_over(self, request: InferenceRequest) -> bool:
+        return self._seconds_left(request) < SHORTEST_CALL_SECONDS
+
+
+def _history(request: InferenceRequest) -> tuple[FailedAttempt, ...]:
+    """The failures of earlier leases as the policy sees them."""
+    places = {(o.provider, o.native_id): index for index, o in enumerate(request.offers)}
+    return tuple(
+        FailedAttempt(
+            places[record.provider, record.native_id], cast("FailureKind", record.outcome)
+        )
+        for record in request.earlier
+    )
