@@ -154,4 +154,4 @@ class SqliteEventStore:
         try:
             return self._codec.decode(position, stream, version, topic, state)
         except UndecodableEvent as error:
-            return Unreadable(position, stream, topic, state, str(error))
+            return Unreadable(position, stream, topic.partition("@")[0], state, str(error))
