@@ -1,0 +1,77 @@
+"""What can be asked of accounts and keys. Times are Unix milliseconds.
+
+`granter_scopes` are those of whoever asks: nobody gets a secret that can do more than they can.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from domain.sealed import Sealed
+
+
+class Unchanged(Enum):
+    """The value of a field that an update leaves as it is."""
+
+    KEEP = "keep"
+
+
+KEEP = Unchanged.KEEP
+Kept = Literal[Unchanged.KEEP]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateKey:
+    """Make a key whose secret is known here by its hash alone."""
+
+    key_id: str
+    account_id: str
+    name: str
+    environment: str
+    prefix: str
+    last4: str
+    key_hash: str
+    scopes: tuple[str, ...]
+    granter_scopes: tuple[str, ...]
+    now: int
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccount:
+    """Open an account, with its owner's first key in the same append if one is given."""
+
+    account_id: str
+    name: str
+    default_webhook_secret: Sealed
+    owner_key: CreateKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateKey:
+    """Change what is not `KEEP`; an `expires_at` of None means never."""
+
+    granter_scopes: tuple[str, ...]
+    now: int
+    name: str | Kept = KEEP
+    scopes: tuple[str, ...] | Kept = KEEP
+    expires_at: int | Kept | None = KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class RotateKey:
+    """Give the key a new secret; the old one works for `overlap_seconds` more."""
+
+    last4: str
+    key_hash: str
+    overlap_seconds: int
+    granter_scopes: tuple[str, ...]
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeKey:
+    """Stop the key for good."""
+
+
+KeyCommand = CreateKey | UpdateKey | RotateKey | RevokeKey

@@ -1,0 +1,49 @@
+"""The state of an account and of a key: folds of their events."""
+
+from dataclasses import dataclass, replace
+
+from domain.access.events import AccountOpened, KeyCreated, KeyRevoked, KeyRotated, KeyUpdated
+from domain.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as its events tell it."""
+
+    opened: AccountOpened
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as its events tell it; `expires_at` is Unix milliseconds, None for never."""
+
+    key_id: str
+    account_id: str
+    name: str
+    scopes: tuple[str, ...]
+    expires_at: int | None
+    is_revoked: bool = False
+
+
+def evolve_account(account: Account | None, event: Event) -> Account:
+    """The account after `event`. Raises `ValueError` on a history that cannot be."""
+    if isinstance(event, AccountOpened) and account is None:
+        return Account(event)
+    raise ValueError(f"{event.event_name} cannot follow in an account's history")
+
+
+def evolve_key(key: Key | None, event: Event) -> Key:
+    """The key after `event`. Raises `ValueError` on a history that cannot be."""
+    if isinstance(event, KeyCreated) and key is None:
+        return Key(event.key_id, event.account_id, event.name, event.scopes, event.expires_at)
+    if key is None:
+        raise ValueError(f"{event.event_name} before access.key.created")
+    match event:
+        case KeyUpdated():
+            return replace(key, name=event.name, scopes=event.scopes, expires_at=event.expires_at)
+        case KeyRotated():
+            return key
+        case KeyRevoked():
+            return replace(key, is_revoked=True)
+        case _:
+            raise ValueError(f"{event.event_name} cannot follow in a key's history")

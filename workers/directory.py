@@ -1,0 +1,81 @@
+"""Keeps an in-memory directory in step with the log."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from domain.errors import UndecodableEvent
+from domain.event import Event, Recorded
+from domain.ports.event_store import EventStore, LogEntry, Unreadable
+from domain.ports.log import Log
+
+PAGE = 1000
+
+
+class DirectoryFollower:
+    """Applies the named events, each once and in order: first the past ones, then as they come.
+
+    An event that cannot be read stops it with `UndecodableEvent`: a key directory that missed a
+    revocation must not serve. Whoever runs it ends the node then.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        log: Log,
+        names: Sequence[str],
+        apply: Callable[[Recorded[Event]], None],
+    ) -> None:
+        self._store, self._log = store, log
+        self._names, self._apply = frozenset(names), apply
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self.position = 0
+        self.ready = False
+
+    async def load(self) -> None:
+        """Applies everything that the store holds now; then the directory is `ready`."""
+        head = await self._store.head()
+        while page := await self._store.read_log(self.position, PAGE, tuple(self._names)):
+            self._take(page)
+        self._advance(max(head, self.position))
+        self.ready = True
+
+    async def run(self) -> None:
+        """Follows the log until it is cancelled; loads first if that has not been done."""
+        if not self.ready:
+            await self.load()
+        while True:
+            await self._log.wait(self.position)
+            self._take(await self._log.read(self.position, PAGE))
+
+    async def reached(self, position: int) -> None:
+        """Returns once every event up to `position` has been applied here."""
+        if self.position >= position:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((position, future))
+        await future
+
+    def _take(self, entries: Iterable[LogEntry]) -> None:
+        last = self.position
+        for entry in entries:
+            last = entry.position
+            if isinstance(entry, Unreadable):
+                self._refuse(entry)
+            elif entry.event.event_name in self._names:
+                self._apply(entry)
+        self._advance(last)
+
+    def _refuse(self, entry: Unreadable) -> None:
+        if entry.event_name in self._names:
+            raise UndecodableEvent(f"position {entry.position}, {entry.event_name}: {entry.error}")
+
+    def _advance(self, position: int) -> None:
+        self.position = position
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        for wanted, future in waiting:
+            if wanted > position:
+                self._waiting.append((wanted, future))
+            elif not future.done():
+                future.set_result(None)
