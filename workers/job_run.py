@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from domain.billing.events import ChargeRecorded
-from domain.catalog.catalogue import PriceBooks
+from domain.catalog.price_books import PriceBooks
 from domain.effects import Done
 from domain.event import Event, Origin, Recorded
 from domain.execute import execute, fold
@@ -176,7 +176,7 @@ class JobRun:
 
     def _charge(self, answered: Answered, usage: Usage) -> ChargeRecorded:
         accepted, offer = self._job.accepted, answered.offer
-        priced = self._ports.prices.priced(accepted.price_version, accepted.model, offer)
+        priced = self._ports.prices.price(accepted.price_version, accepted.model, offer)
         rating = rate(usage, priced, accepted.hold_picodollars)
         return ChargeRecorded(
             charge_id=charge_id(accepted.job_id),

@@ -1,0 +1,153 @@
+"""Refusals and failures as HTTP replies: the one map from error to status."""
+
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.requests import request_id_of
+from domain.billing.wallet import InsufficientCredits
+from domain.errors import DomainError, Kind, StoreUnavailable, Unavailable
+from domain.money import picodollars_to_usd
+from domain.ports.payloads import PayloadErased
+from domain.ports.read_models import ReadModelUnavailable
+
+STATUS: Mapping[Kind, int] = {
+    "invalid_request": 400,
+    "unauthenticated": 401,
+    "payment_required": 402,
+    "forbidden": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "too_large": 413,
+    "unprocessable": 422,
+    "rate_limited": 429,
+    "unavailable": 503,
+}
+# The `type` of an error body, in the words that OpenAI's clients know.
+TYPE: Mapping[int, str] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    409: "conflict_error",
+    410: "gone_error",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+RETRY_AFTER_SECONDS = "1"
+
+log = structlog.get_logger(__name__)
+
+
+def error_response(
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    *,
+    param: str | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> Response:
+    """An error reply in the documented shape."""
+    body = {
+        "error": {
+            "type": TYPE.get(status, "api_error"),
+            "code": code,
+            "message": message,
+            "param": param,
+            "request_id": request_id_of(request),
+            **(extra or {}),
+        }
+    }
+    headers = {"retry-after": RETRY_AFTER_SECONDS} if status == 503 else {}
+    return Response(msgspec.json.encode(body), status, headers, "application/json")
+
+
+def domain_error_response(request: Request, error: DomainError) -> Response:
+    """A refusal as a reply."""
+    return error_response(
+        request,
+        STATUS[error.kind],
+        error.code,
+        error.message,
+        param=error.param,
+        extra=_amounts(error),
+    )
+
+
+def _amounts(error: DomainError) -> Mapping[str, object]:
+    if not isinstance(error, InsufficientCredits):
+        return {}
+    return {
+        "required_usd": picodollars_to_usd(error.required),
+        "available_usd": picodollars_to_usd(error.available),
+        "shortfall_usd": picodollars_to_usd(error.required - error.available),
+    }
+
+
+def _store_unavailable(request: Request, error: Exception) -> Response:
+    log.error("store.unavailable", error=str(error))
+    return domain_error_response(
+        request, Unavailable("the engine cannot record new work just now; please try again")
+    )
+
+
+def _http_exception(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    codes = {404: "route_not_found", 405: "method_not_allowed"}
+    messages = {404: "there is no such route", 405: "this route does not take that method"}
+    return error_response(
+        request, status, codes.get(status, "http_error"), messages.get(status, "refused")
+    )
+
+
+def _validation_error(request: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    first = problems[0] if problems else {"loc": (), "msg": "invalid"}
+    place = [str(part) for part in first["loc"][1:]]
+    if first.get("type") == "json_invalid":
+        return error_response(request, 400, "invalid_json", "the body is not valid JSON")
+    return error_response(
+        request,
+        400,
+        "invalid_request",
+        f"{'.'.join(place) or 'body'}: {first['msg']}",
+        param=".".join(place) or None,
+    )
+
+
+def _gone(request: Request, _error: Exception) -> Response:
+    return error_response(request, 410, "payload_erased", "this account's payloads were erased")
+
+
+def _internal_error(request: Request, error: Exception) -> Response:
+    log.error("request.failed", request_id=request_id_of(request), exc_info=error)
+    return error_response(
+        request, 500, "internal_error", "something went wrong here; it was recorded"
+    )
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, DomainError):
+        raise error
+    return domain_error_response(request, error)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Gives every failure of a route its reply."""
+    app.add_exception_handler(DomainError, _refused)
+    app.add_exception_handler(StoreUnavailable, _store_unavailable)
+    app.add_exception_handler(ReadModelUnavailable, _store_unavailable)
+    app.add_exception_handler(PayloadErased, _gone)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(Exception, _internal_error)

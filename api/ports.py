@@ -1,0 +1,64 @@
+"""What the HTTP surface needs from the rest of the engine."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from api.watch import StreamWatch
+from domain.access.directory import KeyDirectory
+from domain.catalog.catalogue import Catalogue
+from domain.catalog.price_books import PriceBooks
+from domain.ports.clock import Clock, Ids
+from domain.ports.event_store import DeadLetter, EventStore
+from domain.ports.log import Log
+from domain.ports.payloads import Payloads
+from domain.ports.read_models import ReadModels
+from domain.ports.secrets import Secrets
+from domain.ports.webhook_sender import TargetPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """Sizes in bytes, times in seconds."""
+
+    max_body_bytes: int = 10 * 2**20
+    max_wait_seconds: float = 60.0
+    heartbeat_seconds: float = 15.0
+    # How long a read waits for its own account's latest writes to reach the read models.
+    read_your_writes_seconds: float = 2.0
+
+
+class Catchable(Protocol):
+    """Something that follows the log: an in-memory directory or the projector."""
+
+    async def reached(self, position: int) -> None:
+        """Returns once everything up to `position` is applied."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPorts:
+    """Everything that `create_app` is given; nothing here names an adapter."""
+
+    store: EventStore
+    source: Log
+    payloads: Payloads
+    secrets: Secrets
+    keys: KeyDirectory
+    keys_follower: Catchable
+    catalogue: Catalogue
+    price_version: str
+    prices: PriceBooks
+    read_models: ReadModels
+    projector: Catchable
+    watch: StreamWatch
+    targets: TargetPolicy
+    clock: Clock
+    ids: Ids
+    limits: ApiLimits
+    version: str
+    node_id: str
+    providers: Sequence[Mapping[str, Any]]
+    redrive: Callable[[DeadLetter], Awaitable[None]]
+    health: Callable[[], Mapping[str, Any]]
+    readiness: Callable[[], Mapping[str, Any]]

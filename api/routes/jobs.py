@@ -1,0 +1,194 @@
+"""Jobs: one by id, its result, its timeline, cancelling, and the list."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from api.auth import Caller, Ports, authenticate, ports_of, require
+from api.errors import error_response
+from api.ports import ApiPorts
+from domain.access.scopes import Scope
+from domain.errors import Conflict, InvalidRequest, NotFound
+from domain.event import Event, Recorded
+from domain.execute import execute, fold
+from domain.ids import Kind, is_id
+from domain.inference.commands import RequestCancel
+from domain.inference.decide import decide, stream_of
+from domain.inference.events import JobCompleted
+from domain.inference.state import Job, evolve
+from domain.inference.timeline import timeline_object
+from domain.inference.view import failure_of, job_object
+
+SCOPES: tuple[Scope, ...] = ("jobs", "inference")
+JobCaller = Annotated[Caller, require(*SCOPES)]
+History = tuple[Recorded[Event], ...]
+
+router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
+_encode = msgspec.json.Encoder().encode
+
+
+def _json(content: Any, headers: dict[str, str] | None = None) -> Response:
+    return Response(_encode(content), 200, headers, "application/json")
+
+
+async def _history(ports: ApiPorts, account_id: str, job_id: str) -> History:
+    """The job's events. Raises `NotFound` unless the account has such a job."""
+    history = await ports.store.read_stream(job_id) if is_id(Kind.JOB, job_id) else ()
+    if not history or history[0].account_id != account_id:
+        raise NotFound(f"no such job: {job_id[:80]}")
+    return history
+
+
+async def _history_when_ended(
+    ports: ApiPorts, account_id: str, job_id: str, wait: float
+) -> History:
+    """The job's events, once it has ended or `wait` seconds have passed."""
+    deadline = time.monotonic() + wait
+    async with ports.watch.watching(job_id) as moved:
+        while True:
+            moved.clear()
+            history = await _history(ports, account_id, job_id)
+            left = deadline - time.monotonic()
+            if left <= 0 or _folded(history).is_ended:
+                return history
+            try:
+                await asyncio.wait_for(moved.wait(), left)
+            except TimeoutError:
+                continue
+
+
+def _folded(history: History) -> Job:
+    job = fold(history, evolve)
+    if job is None:
+        raise NotFound("no such job")
+    return job
+
+
+def _wait_seconds(request: Request, longest: float) -> float:
+    """How long the caller would wait: `?wait=n`, else `Prefer: wait=n`, at most `longest`."""
+    asked = request.query_params.get("wait")
+    if asked is None:
+        preferences = (p.strip() for p in request.headers.get("prefer", "").split(","))
+        asked = next((p[5:] for p in preferences if p.lower().startswith("wait=")), None)
+    if asked is None:
+        return 0.0
+    try:
+        seconds = float(asked)
+    except ValueError as error:
+        raise InvalidRequest("wait is a number of seconds", param="wait") from error
+    if not 0 <= seconds < float("inf"):
+        raise InvalidRequest("wait is a number of seconds", param="wait")
+    return min(seconds, longest)
+
+
+async def get_job(request: Request) -> Response:
+    """`GET /v1/jobs/{job_id}`; with `?wait=` it answers when the job has ended."""
+    ports = ports_of(request)
+    caller = authenticate(ports, request, *SCOPES)
+    wait = _wait_seconds(request, ports.limits.max_wait_seconds)
+    job_id = request.path_params["job_id"]
+    if wait:
+        history = await _history_when_ended(ports, caller.account_id, job_id, wait)
+    else:
+        history = await _history(ports, caller.account_id, job_id)
+    return _json(job_object(history))
+
+
+@router.get("/{job_id}/result")
+async def get_result(job_id: str, request: Request, caller: JobCaller, ports: Ports) -> Response:
+    """The endpoint's own response body, or the failure's error and status."""
+    job = _folded(await _history(ports, caller.account_id, job_id))
+    if not job.is_ended:
+        raise Conflict("the job has not finished", code="job_not_finished")
+    if isinstance(job.ended, JobCompleted):
+        plain = await ports.payloads.open(caller.account_id, job.ended.output)
+        headers = {
+            "x-gatewayz-job-id": job_id,
+            "x-gatewayz-provider": job.ended.provider,
+            "x-gatewayz-model": job.accepted.model,
+        }
+        return Response(plain, 200, headers, "application/json")
+    failure = failure_of(job)
+    if failure is None:
+        raise Conflict("the job was cancelled and has no result", code="job_cancelled")
+    return error_response(request, failure.status_code, failure.code, failure.message)
+
+
+@router.get("/{job_id}/events")
+async def get_events(job_id: str, request: Request, caller: JobCaller, ports: Ports) -> Response:
+    """The timeline: a list, or as server-sent events until the job has ended."""
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        history = await _history(ports, caller.account_id, job_id)
+        return _json(_timeline(history))
+    after = _resume_after(request)
+    await _history(ports, caller.account_id, job_id)
+    return StreamingResponse(
+        _live(ports, caller.account_id, job_id, after),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+def _timeline(history: History) -> dict[str, Any]:
+    entries = [timeline_object(recorded) for recorded in history]
+    return {
+        "object": "list",
+        "data": entries,
+        "first_id": entries[0]["id"],
+        "last_id": entries[-1]["id"],
+        "has_more": False,
+        "as_of": str(history[-1].position),
+    }
+
+
+def _resume_after(request: Request) -> int:
+    text = request.headers.get("last-event-id", "0")
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidRequest("Last-Event-ID is the id of an event sent", param="Last-Event-ID")
+    return int(text)
+
+
+async def _live(ports: ApiPorts, account_id: str, job_id: str, after: int) -> AsyncIterator[bytes]:
+    """The events after a position, as they come, up to and including the terminal one."""
+    async with ports.watch.watching(job_id) as moved:
+        while True:
+            moved.clear()
+            history = await _history(ports, account_id, job_id)
+            for recorded in history:
+                if recorded.position > after:
+                    yield _frame(recorded)
+            after = max(after, history[-1].position)
+            if _folded(history).is_ended:
+                return
+            try:
+                await asyncio.wait_for(moved.wait(), ports.limits.heartbeat_seconds)
+            except TimeoutError:
+                yield b": still running\n\n"
+
+
+def _frame(recorded: Recorded[Event]) -> bytes:
+    data = _encode(timeline_object(recorded))
+    head = f"id: {recorded.position}\nevent: {recorded.event.event_name}\ndata: "
+    return head.encode() + data + b"\n\n"
+
+
+@router.post("/{job_id}/cancel")
+async def cancel(job_id: str, caller: JobCaller, ports: Ports) -> Response:
+    """Stops the job: at once when it waits, as soon as its call is closed when it runs."""
+    history = await _history(ports, caller.account_id, job_id)
+    await execute(
+        ports.store,
+        job_id,
+        RequestCancel(),
+        caller.origin(),
+        decide=decide,
+        evolve=evolve,
+        stream_of=stream_of,
+        known=(_folded(history), len(history)),
+    )
+    return _json(job_object(await _history(ports, caller.account_id, job_id)))
