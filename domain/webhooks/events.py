@@ -48,7 +48,7 @@ class EndpointSecretRotated(Event):
     old_valid_until: int
 
 
-@event("webhooks.default_secret.rotated", version=1)
+@event("webhooks.endpoint.default_secret_rotated", version=1)
 class DefaultSecretRotated(Event):
     """A new secret for the account's per-job URLs; the old one as for an endpoint."""
 

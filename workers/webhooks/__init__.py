@@ -1,0 +1,1 @@
+"""Webhooks: which deliveries an event calls for, and making them."""

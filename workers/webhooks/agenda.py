@@ -1,0 +1,49 @@
+"""The agenda: which deliveries are due when, and which are in hand."""
+
+import heapq
+
+
+class Agenda:
+    """Each item is due once, at the time given last; an item in hand waits until put down.
+
+    Times are Unix milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._in_hand: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def put(self, item_id: str, due_at: int) -> None:
+        """Makes the item due at `due_at` and at no other time."""
+        self._due[item_id] = due_at
+        if item_id not in self._in_hand:
+            heapq.heappush(self._heap, (due_at, item_id))
+
+    def next_due(self) -> int | None:
+        """When the first item that is not in hand is due."""
+        while self._heap and not self._is_current(*self._heap[0]):
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def take(self, now: int) -> str | None:
+        """The first item that is due, now in hand."""
+        due_at = self.next_due()
+        if due_at is None or due_at > now:
+            return None
+        _, item_id = heapq.heappop(self._heap)
+        del self._due[item_id]
+        self._in_hand.add(item_id)
+        return item_id
+
+    def put_down(self, item_id: str) -> None:
+        """The item is no longer in hand; if it was made due meanwhile, that counts now."""
+        self._in_hand.discard(item_id)
+        if item_id in self._due:
+            heapq.heappush(self._heap, (self._due[item_id], item_id))
+
+    def _is_current(self, due_at: int, item_id: str) -> bool:
+        return item_id not in self._in_hand and self._due.get(item_id) == due_at
