@@ -1,0 +1,173 @@
+"""Reading a reply of the OpenAI wire format: whole, or put together from a stream of chunks."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from adapters.providers.assembly import Choice
+from adapters.providers.failures import failure_of_error
+from adapters.providers.usage import parse_usage, raw_usage
+from domain.ports.provider import ProviderFailure, ProviderReply
+
+# No answer is longer; a provider that goes on sending must not fill the memory.
+MAX_REPLY_BYTES = 32 * 2**20
+# What a chunk says about the whole reply; the rest of its fields concern the chunk.
+_HEAD_FIELDS = ("id", "created", "model", "service_tier")
+
+
+class Reading(Protocol):
+    """Takes the bytes of a reply as they come."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of the answer itself has come."""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing, though the connection still stands."""
+        ...
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the provider said that nothing more comes."""
+        ...
+
+    def feed(self, part: bytes) -> None: ...
+
+    def reply(self) -> ProviderReply:
+        """The whole reply. Raises `ProviderFailure` when it is none."""
+        ...
+
+
+class WholeReading:
+    """A reply that is one JSON object; only its end completes it."""
+
+    has_begun = True
+    is_complete = False
+    is_done = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, part: bytes) -> None:
+        self._size += len(part)
+        _check_size(self._size)
+        self._parts.append(part)
+
+    def reply(self) -> ProviderReply:
+        content = b"".join(self._parts)
+        body = _object(content)
+        if body.get("error") and not (body.get("choices") or body.get("data")):
+            raise failure_of_error(body["error"])
+        usage = parse_usage(body.get("usage"))
+        raw = raw_usage(content) if usage else None
+        return ProviderReply(body, usage, raw, _finish_reason(body))
+
+
+class StreamedReading:
+    """A chat completion in chunks, as server-sent events.
+
+    It is complete when each of the `choices` asked for has its finish reason, or with `[DONE]`.
+    """
+
+    def __init__(self, choices: int) -> None:
+        self._asked = choices
+        self._pending = b""
+        self._size = 0
+        self._head: dict[str, Any] | None = None
+        self._choices: dict[int, Choice] = {}
+        self._usage: tuple[dict[str, Any], bytes] | None = None
+        self.is_done = False
+
+    @property
+    def has_begun(self) -> bool:
+        return self._head is not None
+
+    @property
+    def is_complete(self) -> bool:
+        finished = sum(1 for choice in self._choices.values() if choice.finish_reason)
+        return bool(self._choices) and (
+            self.is_done or (finished == len(self._choices) and finished >= self._asked)
+        )
+
+    def feed(self, part: bytes) -> None:
+        self._size += len(part)
+        _check_size(self._size)
+        *lines, self._pending = (self._pending + part).split(b"\n")
+        for line in lines:
+            self._line(line)
+
+    def reply(self) -> ProviderReply:
+        if not self.is_complete:
+            self._line(self._pending)  # the last line may lack its end
+        if not self.is_complete:
+            raise ProviderFailure("truncated", "the provider's answer broke off")
+        body = {
+            **(self._head or {}),
+            "object": "chat.completion",
+            "choices": [choice.whole(index) for index, choice in sorted(self._choices.items())],
+        }
+        if self._usage is None:
+            return ProviderReply(body, None, None, _finish_reason(body))
+        fields, content = self._usage
+        usage = parse_usage(fields)
+        raw = raw_usage(content) if usage else None
+        return ProviderReply({**body, "usage": fields}, usage, raw, _finish_reason(body))
+
+    def _line(self, line: bytes) -> None:
+        field, _, value = line.partition(b":")
+        payload = value.strip()
+        if field == b"data" and payload == b"[DONE]":
+            self.is_done = True
+        elif field == b"data" and payload:
+            self._chunk(payload)
+
+    def _chunk(self, payload: bytes) -> None:
+        chunk = _object(payload)
+        if chunk.get("error"):
+            raise failure_of_error(chunk["error"])
+        if isinstance(chunk.get("usage"), dict):
+            self._usage = chunk["usage"], payload
+        if "choices" not in chunk:
+            return  # a ping, or another event that carries no part of the answer
+        if self._head is None:
+            self._head = {name: chunk[name] for name in _HEAD_FIELDS if name in chunk}
+        try:
+            for choice in chunk["choices"]:
+                self._choice(choice.get("index") or 0).add(choice)
+        except (TypeError, AttributeError) as error:
+            raise _malformed() from error
+
+    def _choice(self, index: object) -> Choice:
+        if not isinstance(index, int):
+            raise TypeError("the index of a choice must be an integer")
+        return self._choices.setdefault(index, Choice())
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_REPLY_BYTES:
+        raise ProviderFailure("malformed", "the provider's reply is too large")
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        parsed = msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _malformed() from error
+    if not isinstance(parsed, dict):
+        raise _malformed()
+    return parsed
+
+
+def _malformed() -> ProviderFailure:
+    return ProviderFailure("malformed", "the provider's reply cannot be read")
+
+
+def _finish_reason(body: dict[str, Any]) -> str | None:
+    match body.get("choices"):
+        case [{"finish_reason": str() as reason}, *_]:
+            return reason
+        case _:
+            return None
