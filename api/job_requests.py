@@ -74,7 +74,8 @@ _embeddings = msgspec.json.Decoder(EmbeddingsBody)
 
 def read_request(raw: bytes) -> JobRequest:
     """Reads a submission. Raises `InvalidRequest` with the field at fault."""
-    return _decoded(_request, raw, "")
+    request: JobRequest = _decoded(_request, raw, "")
+    return request
 
 
 def read_body(request: JobRequest) -> Wanted:

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     KEY = "key"
     CHARGE = "chg"
     CREDIT = "crd"
+    LEDGER_ENTRY = "le"
     EVENT = "evt"
     WEBHOOK_ENDPOINT = "whe"
     WEBHOOK_DELIVERY = "whd"

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from api.auth import Caller, Ports, authenticate, ports_of, require
 from api.errors import error_response
+from api.paging import PageQuery
 from api.ports import ApiPorts
+from api.reads import answer
 from domain.access.scopes import Scope
 from domain.errors import Conflict, InvalidRequest, NotFound
 from domain.event import Event, Recorded
@@ -19,10 +21,11 @@ from domain.execute import execute, fold
 from domain.ids import Kind, is_id
 from domain.inference.commands import RequestCancel
 from domain.inference.decide import decide, stream_of
-from domain.inference.events import JobCompleted
-from domain.inference.state import Job, evolve
+from domain.inference.events import Endpoint, JobCompleted
+from domain.inference.state import Job, Status, evolve
 from domain.inference.timeline import timeline_object
 from domain.inference.view import failure_of, job_object
+from projections import queries
 
 SCOPES: tuple[Scope, ...] = ("jobs", "inference")
 JobCaller = Annotated[Caller, require(*SCOPES)]
@@ -192,3 +195,27 @@ async def cancel(job_id: str, caller: JobCaller, ports: Ports) -> Response:
         known=(_folded(history), len(history)),
     )
     return _json(job_object(await _history(ports, caller.account_id, job_id)))
+
+
+@router.get("")
+async def list_jobs(
+    request: Request,
+    caller: JobCaller,
+    ports: Ports,
+    page: PageQuery,
+    status: Status | None = None,
+    model: Annotated[str | None, Query(max_length=200)] = None,
+    endpoint: Endpoint | None = None,
+) -> dict[str, Any]:
+    """The account's jobs; `metadata.<key>=<value>` filters by metadata."""
+    known = {"limit", "after", "order", "as_of", "status", "model", "endpoint"}
+    metadata: dict[str, str] = {}
+    for name, value in request.query_params.items():
+        if name.startswith("metadata."):
+            metadata[name.removeprefix("metadata.")] = value
+        elif name not in known:
+            raise InvalidRequest(f"unknown query parameter {name[:80]!r}", param=name[:80])
+    query = queries.list_jobs(
+        caller.account_id, page, status=status, model=model, endpoint=endpoint, metadata=metadata
+    )
+    return await answer(ports, query, page)

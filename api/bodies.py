@@ -1,0 +1,55 @@
+"""Request bodies of the cold routes; unknown fields are refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from domain.access.scopes import Scope
+from domain.ports.secrets import Environment
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+UnixSeconds = Annotated[float, Field(gt=0, lt=1e11, description="Unix seconds")]
+Usd = Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,12})?$"), Field(examples=["5.00"])]
+
+
+class Body(BaseModel):
+    """Base of every request body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class AccountBody(Body):
+    """`POST /admin/accounts`."""
+
+    name: Name
+
+
+class CreditBody(Body):
+    """`POST /admin/accounts/{id}/credits`."""
+
+    amount_usd: Usd
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    bucket: Literal["purchased", "allowance"] = "purchased"
+
+
+class KeyBody(Body):
+    """`POST /v1/keys`; without `scopes` the key can do what the asking one can."""
+
+    name: Name
+    environment: Environment = "live"
+    scopes: list[Scope] | None = None
+    expires_at: UnixSeconds | None = None
+
+
+class KeyChanges(Body):
+    """`PATCH /v1/keys/{id}`; what is left out stays, an `expires_at` of null means never."""
+
+    name: Name | None = None
+    scopes: list[Scope] | None = None
+    expires_at: UnixSeconds | None = None
+
+
+class RotationBody(Body):
+    """`POST /v1/keys/{id}/rotate`."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=30 * 24 * 3600)] = 0

@@ -1,0 +1,190 @@
+"""The operator's routes: accounts, credit, dead letters, providers and offers."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+
+from api.auth import Caller, Ports, require
+from api.bodies import AccountBody, CreditBody
+from api.ports import ApiPorts
+from api.reads import answer
+from domain.access.directory import AccountEntry
+from domain.access.opening import NewAccount, OpeningPorts, open_account
+from domain.access.scopes import OWNER_SCOPES
+from domain.billing.decide import GrantCredit, decide_grant
+from domain.errors import NotFound
+from domain.ids import Kind
+from domain.inference.view import seconds
+from domain.money import TokenPrice, usd_to_picodollars
+from domain.ports.event_store import Append, DeadLetter, StreamWrite
+from projections import queries
+from projections.listing import Page
+
+Admin = Annotated[Caller, require("admin")]
+router = APIRouter(prefix="/admin", tags=["Admin"], dependencies=[require("admin")])
+
+
+def account_object(account: AccountEntry) -> dict[str, Any]:
+    """An account as the operator sees it."""
+    return {
+        "id": account.account_id,
+        "object": "account",
+        "name": account.name,
+        "created_at": seconds(account.created_at),
+    }
+
+
+@router.post("/accounts", status_code=201)
+async def create_account(body: AccountBody, caller: Admin, ports: Ports) -> dict[str, Any]:
+    """Opens an account. Its owner's key, with every scope but admin, is shown here alone."""
+    account_id = ports.ids.new(Kind.ACCOUNT)
+    key = ports.secrets.new_api_key("live")
+    recorded = await open_account(
+        OpeningPorts(ports.store, ports.payloads, ports.secrets, ports.clock, ports.ids),
+        NewAccount(account_id, body.name, key, "live", OWNER_SCOPES),
+        caller.origin(account_id),
+    )
+    await ports.keys_follower.reached(recorded[-1].position)
+    return {"account": account_object(_account(ports, account_id)), "api_key": key.secret}
+
+
+@router.get("/accounts")
+async def list_accounts(ports: Ports) -> dict[str, Any]:
+    """Every account."""
+    return _list([account_object(account) for account in ports.keys.accounts()])
+
+
+@router.get("/accounts/{account_id}")
+async def get_account(account_id: str, ports: Ports) -> dict[str, Any]:
+    """One account with its balance."""
+    account = _account(ports, account_id)
+    balance = await answer(ports, queries.find_balance(account_id))
+    return {**account_object(account), "balance": balance}
+
+
+@router.post("/accounts/{account_id}/credits", status_code=201)
+async def grant_credit(
+    account_id: str, body: CreditBody, caller: Admin, ports: Ports
+) -> dict[str, Any]:
+    """Gives an account credit; answers with the ledger entry."""
+    _account(ports, account_id)
+    granted = decide_grant(
+        GrantCredit(
+            ports.ids.new(Kind.CREDIT),
+            body.bucket,
+            usd_to_picodollars(body.amount_usd),
+            body.reason,
+        )
+    )
+    write = StreamWrite(granted.credit_id, 0, (granted,))
+    recorded = await ports.store.append(Append(caller.origin(account_id), (write,)))
+    await ports.projector.reached(recorded[-1].position)
+    page = Page(limit=1, as_of=recorded[-1].position)
+    entries = await answer(ports, queries.list_ledger(account_id, page), page)
+    entry: dict[str, Any] = entries["data"][0]
+    return entry
+
+
+@router.get("/dead_letters")
+async def list_dead_letters(ports: Ports, consumer: str | None = None) -> dict[str, Any]:
+    """Events that a consumer could not handle, with the error."""
+    letters = await ports.store.dead_letters(consumer)
+    return _list([_dead_letter_object(letter) for letter in letters])
+
+
+@router.post("/dead_letters/{consumer}/{position}/redrive")
+async def redrive(consumer: str, position: int, ports: Ports) -> dict[str, Any]:
+    """Handles a dead letter again; it goes when that succeeds."""
+    letters = await ports.store.dead_letters(consumer)
+    letter = next((letter for letter in letters if letter.position == position), None)
+    if letter is None:
+        raise NotFound(f"consumer {consumer[:80]!r} has no dead letter at {position}")
+    await ports.redrive(letter)
+    return {**_dead_letter_object(letter), "redriven": True}
+
+
+@router.get("/providers")
+async def list_providers(ports: Ports) -> dict[str, Any]:
+    """The configured providers; a provider without a credential is disabled, not broken."""
+    return _list(list(ports.providers))
+
+
+@router.get("/offers")
+async def list_offers(ports: Ports) -> dict[str, Any]:
+    """Every offer with its price, and those that have none and are not sold."""
+    priced = [
+        {
+            "id": f"{offer.model}@{offer.provider}",
+            "object": "offer",
+            "model": offer.model,
+            "provider": offer.provider,
+            "native_id": offer.native_id,
+            "input_usd_per_million": TokenPrice(offer.input_picodollars).usd_per_million(),
+            "output_usd_per_million": TokenPrice(offer.output_picodollars).usd_per_million(),
+            "priced": True,
+        }
+        for offer in ports.catalogue.priced_offers()
+    ]
+    unpriced = [
+        {
+            "id": f"{model.id}@{offer.provider}",
+            "object": "offer",
+            "model": model.id,
+            "provider": offer.provider,
+            "native_id": offer.native_id,
+            "priced": False,
+        }
+        for model, offer in ports.catalogue.unpriced_offers()
+    ]
+    return _list([*priced, *unpriced])
+
+
+@router.get("/projections")
+async def list_projections(ports: Ports) -> dict[str, Any]:
+    """The read models: version, position and lag."""
+    head = ports.source.head()
+    return _list(
+        [
+            {
+                "id": f"{generation.name}@{generation.version}",
+                "object": "projection",
+                "name": generation.name,
+                "version": generation.version,
+                "state": generation.state,
+                "position": str(generation.position),
+                "lag": max(0, head - generation.position),
+                "error": generation.error,
+            }
+            for generation in await ports.read_models.generations()
+        ]
+    )
+
+
+def _account(ports: ApiPorts, account_id: str) -> AccountEntry:
+    account = ports.keys.account(account_id)
+    if account is None:
+        raise NotFound(f"no such account: {account_id[:80]}")
+    return account
+
+
+def _dead_letter_object(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": f"{letter.consumer}/{letter.position}",
+        "object": "dead_letter",
+        "consumer": letter.consumer,
+        "position": str(letter.position),
+        "event_name": letter.event_name,
+        "error": letter.error,
+        "at": seconds(letter.at),
+    }
+
+
+def _list(items: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "object": "list",
+        "data": list(items),
+        "first_id": items[0]["id"] if items else None,
+        "last_id": items[-1]["id"] if items else None,
+        "has_more": False,
+    }

@@ -1,0 +1,45 @@
+"""Money as its owner sees it: balance, ledger and explained charges."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+
+from api.auth import Caller, Ports, require
+from api.paging import PageQuery
+from api.reads import answer
+from projections import queries
+
+router = APIRouter(prefix="/v1/billing", tags=["Billing"])
+Reader = Annotated[Caller, require("billing:read")]
+EntryType = Literal["charge", "purchase", "grant", "refund", "adjustment", "expiry"]
+
+
+@router.get("/balance")
+async def get_balance(caller: Reader, ports: Ports) -> dict[str, object]:
+    """What the account has, what is held for running work and what is available."""
+    return await answer(ports, queries.find_balance(caller.account_id))
+
+
+@router.get("/ledger")
+async def list_ledger(
+    caller: Reader,
+    ports: Ports,
+    page: PageQuery,
+    type: EntryType | None = None,  # noqa: A002
+) -> dict[str, object]:
+    """Every movement of the account's money."""
+    return await answer(ports, queries.list_ledger(caller.account_id, page, entry_type=type), page)
+
+
+@router.get("/charges")
+async def list_charges(
+    caller: Reader, ports: Ports, page: PageQuery, job_id: str | None = None
+) -> dict[str, object]:
+    """The account's charges; a job has at most one."""
+    return await answer(ports, queries.list_charges(caller.account_id, page, job_id=job_id), page)
+
+
+@router.get("/charges/{charge_id}")
+async def get_charge(charge_id: str, caller: Reader, ports: Ports) -> dict[str, object]:
+    """One charge, explained: attempts, usage, price version, lines and ledger entries."""
+    return await answer(ports, queries.find_charge(caller.account_id, charge_id))

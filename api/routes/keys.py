@@ -1,0 +1,179 @@
+"""The account and its API keys."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+
+from api.auth import Caller, Ports, require
+from api.bodies import KeyBody, KeyChanges, RotationBody
+from api.ports import ApiPorts
+from domain.access.commands import (
+    KEEP,
+    CreateKey,
+    KeyCommand,
+    RevokeKey,
+    RotateKey,
+    UpdateKey,
+)
+from domain.access.decide import decide_key, stream_of
+from domain.access.directory import KeyEntry
+from domain.access.scopes import ALL_SCOPES
+from domain.access.state import evolve_key
+from domain.errors import NotFound
+from domain.event import Event, Recorded
+from domain.execute import execute
+from domain.ids import Kind
+from domain.inference.view import seconds
+
+router = APIRouter(prefix="/v1", tags=["Keys and account"])
+Owner = Annotated[Caller, require("keys")]
+AnyCaller = Annotated[Caller, require(*ALL_SCOPES)]
+
+
+def key_object(key: KeyEntry) -> dict[str, Any]:
+    """A key as its owner sees it; the secret is not in it."""
+    return {
+        "id": key.key_id,
+        "object": "key",
+        "name": key.name,
+        "environment": key.environment,
+        "prefix": key.prefix,
+        "last4": key.last4,
+        "scopes": sorted(key.scopes),
+        "status": "active" if key.revoked_at is None else "revoked",
+        "created_at": seconds(key.created_at),
+        "expires_at": seconds(key.expires_at),
+        "revoked_at": seconds(key.revoked_at),
+    }
+
+
+def milliseconds(unix_seconds: float | None) -> int | None:
+    """Unix seconds of the wire as Unix milliseconds."""
+    return None if unix_seconds is None else int(unix_seconds * 1000)
+
+
+@router.get("/account")
+async def get_account(caller: AnyCaller, ports: Ports) -> dict[str, Any]:
+    """The account that the key belongs to."""
+    account = ports.keys.account(caller.account_id)
+    if account is None:
+        raise NotFound("no such account")
+    return {
+        "id": account.account_id,
+        "object": "account",
+        "name": account.name,
+        "created_at": seconds(account.created_at),
+        "key": key_object(caller.key),
+    }
+
+
+@router.get("/keys")
+async def list_keys(caller: Owner, ports: Ports) -> dict[str, Any]:
+    """Every key of the account, revoked ones too."""
+    keys = [key_object(key) for key in ports.keys.keys_of(caller.account_id)]
+    return {
+        "object": "list",
+        "data": keys,
+        "first_id": keys[0]["id"] if keys else None,
+        "last_id": keys[-1]["id"] if keys else None,
+        "has_more": False,
+    }
+
+
+@router.post("/keys", status_code=201)
+async def create_key(body: KeyBody, caller: Owner, ports: Ports) -> dict[str, Any]:
+    """Makes a key. Its secret is in this answer and nowhere else."""
+    secret = ports.secrets.new_api_key(body.environment)
+    held = tuple(caller.key.scopes)
+    command = CreateKey(
+        key_id=ports.ids.new(Kind.KEY),
+        account_id=caller.account_id,
+        name=body.name,
+        environment=body.environment,
+        prefix=secret.prefix,
+        last4=secret.last4,
+        key_hash=secret.key_hash,
+        scopes=held if body.scopes is None else tuple(body.scopes),
+        granter_scopes=held,
+        now=ports.clock.now(),
+        expires_at=milliseconds(body.expires_at),
+    )
+    key = await _change(ports, caller, command.key_id, command)
+    return {"key": key, "api_key": secret.secret}
+
+
+@router.get("/keys/{key_id}")
+async def get_key(key_id: str, caller: Owner, ports: Ports) -> dict[str, Any]:
+    """One key."""
+    return key_object(_own_key(ports, caller, key_id))
+
+
+@router.patch("/keys/{key_id}")
+async def update_key(key_id: str, body: KeyChanges, caller: Owner, ports: Ports) -> dict[str, Any]:
+    """Changes name, scopes or expiry; what is left out stays."""
+    _own_key(ports, caller, key_id)
+    command = UpdateKey(
+        granter_scopes=tuple(caller.key.scopes),
+        now=ports.clock.now(),
+        name=KEEP if body.name is None else body.name,
+        scopes=KEEP if body.scopes is None else tuple(body.scopes),
+        expires_at=milliseconds(body.expires_at) if "expires_at" in body.model_fields_set else KEEP,
+    )
+    return await _change(ports, caller, key_id, command)
+
+
+@router.post("/keys/{key_id}/rotate")
+async def rotate_key(
+    key_id: str, caller: Owner, ports: Ports, body: RotationBody | None = None
+) -> dict[str, Any]:
+    """Gives the key a new secret; the old one works for `overlap_seconds` more."""
+    key = _own_key(ports, caller, key_id)
+    secret = ports.secrets.new_api_key(key.environment)  # type: ignore[arg-type]
+    command = RotateKey(
+        last4=secret.last4,
+        key_hash=secret.key_hash,
+        overlap_seconds=0 if body is None else body.overlap_seconds,
+        granter_scopes=tuple(caller.key.scopes),
+        now=ports.clock.now(),
+    )
+    shown = await _change(ports, caller, key_id, command)
+    return {"key": shown, "api_key": secret.secret}
+
+
+@router.post("/keys/{key_id}/revoke")
+async def revoke_key(key_id: str, caller: Owner, ports: Ports) -> dict[str, Any]:
+    """Stops the key at once, on every node. A second time changes nothing."""
+    _own_key(ports, caller, key_id)
+    return await _change(ports, caller, key_id, RevokeKey())
+
+
+@router.delete("/keys/{key_id}")
+async def delete_key(key_id: str, caller: Owner, ports: Ports) -> dict[str, Any]:
+    """The same as revoking."""
+    return await revoke_key(key_id, caller, ports)
+
+
+def _own_key(ports: ApiPorts, caller: Caller, key_id: str) -> KeyEntry:
+    key = ports.keys.key(caller.account_id, key_id)
+    if key is None:
+        raise NotFound(f"no such key: {key_id[:80]}")
+    return key
+
+
+async def _change(
+    ports: ApiPorts, caller: Caller, key_id: str, command: KeyCommand
+) -> dict[str, Any]:
+    """Executes a command on a key and returns the key as it then is, here and now."""
+    recorded: Sequence[Recorded[Event]] = await execute(
+        ports.store,
+        key_id,
+        command,
+        caller.origin(),
+        decide=decide_key,
+        evolve=evolve_key,
+        stream_of=stream_of,
+    )
+    if recorded:
+        await ports.keys_follower.reached(recorded[-1].position)
+    return key_object(_own_key(ports, caller, key_id))
