@@ -1,0 +1,1 @@
+"""The read models in SQL: SQLAlchemy Core on SQLite or PostgreSQL."""

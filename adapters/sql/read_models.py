@@ -1,0 +1,190 @@
+"""The read models in a SQL database: folded in memory by batch, written in one transaction."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from adapters.sql import registry
+from adapters.sql.engine import transaction
+from adapters.sql.physical import PhysicalTable, physical_table
+from adapters.sql.working_set import RowCache, WorkingSet
+from domain.ports.event_store import LogEntry
+from domain.ports.read_models import Generation, ReadModelUnavailable, Snapshot
+from projections.catalogue import PROJECTIONS
+from projections.folding import Projection, Stop, fold_entries, keys_of
+
+T = TypeVar("T")
+READERS = 4
+Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one batch does to one generation."""
+
+    before: Generation
+    after: Generation
+    working: WorkingSet
+
+
+class SqlReadModels:
+    """`ReadModels` on an SQLAlchemy engine, which it owns; one of them per process."""
+
+    def __init__(self, engine: Engine, projections: Sequence[Projection] = PROJECTIONS) -> None:
+        self.engine = engine
+        self.projections = {projection.name: projection for projection in projections}
+        self._caches: dict[Key, RowCache] = {}
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="read-models-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read-models-reader")
+
+    async def close(self) -> None:
+        """Finishes what runs and closes the connections."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+    async def prepare(self) -> Sequence[Generation]:
+        return await self._run(self._writer, self._prepare)
+
+    async def generations(self) -> Sequence[Generation]:
+        return await self._run(self._readers, self._generations)
+
+    async def apply(
+        self, generations: Sequence[Generation], entries: Sequence[LogEntry]
+    ) -> Sequence[Generation]:
+        keys = {generation.key for generation in generations}
+        return await self._run(self._writer, self._apply, keys, entries)
+
+    async def build(self, name: str) -> Generation:
+        return await self._run(self._writer, self._build, name)
+
+    async def activate(self, generation: Generation) -> bool:
+        return await self._run(self._writer, self._activate, generation)
+
+    async def fetch(self, query: Callable[[Snapshot], T]) -> T:
+        return await self._run(self._readers, self._fetch, query)
+
+    async def _run(self, executor: Executor, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(executor, partial(work, *arguments))
+
+    def _prepare(self) -> Sequence[Generation]:
+        with transaction(self.engine, writes=True) as connection:
+            registry.create_registry(connection)
+            registry.drop_retired(connection)
+            registry.retry(connection)
+            there = {(g.name, g.version) for g in registry.generations(connection)}
+            for projection in self.projections.values():
+                if (projection.name, projection.version) not in there:
+                    registry.create(connection, projection)
+            return self.known(connection)
+
+    def _generations(self) -> Sequence[Generation]:
+        with transaction(self.engine, writes=False) as connection:
+            return self.known(connection)
+
+    def known(self, connection: Connection) -> list[Generation]:
+        """The generations of the projections that this code knows."""
+        return [
+            replace(g, current=g.version == self.projections[g.name].version)
+            for g in registry.generations(connection)
+            if g.name in self.projections
+        ]
+
+    def _apply(self, keys: set[Key], entries: Sequence[LogEntry]) -> Sequence[Generation]:
+        with transaction(self.engine, writes=True) as connection:
+            known = {generation.key: generation for generation in self.known(connection)}
+            advancing = [g for key, g in known.items() if key in keys and g.can_advance]
+            steps = [self._step(connection, g, _after(g.position, entries)) for g in advancing]
+            for step in steps:
+                step.working.write(connection)
+                registry.advance(connection, step.before, step.after.position, step.after.error)
+        for step in steps:
+            self._cache(step.after).advance(step.after.position, step.working.changes)
+            known[step.after.key] = step.after
+        return list(known.values())
+
+    def _step(
+        self, connection: Connection, generation: Generation, entries: Sequence[LogEntry]
+    ) -> _Step:
+        working, stop = self._fold(connection, generation, entries)
+        if stop is None:
+            position = entries[-1].position if entries else generation.position
+            return _Step(generation, replace(generation, position=position), working)
+        before = [entry for entry in entries if entry.position < stop.position]
+        working, _ = self._fold(connection, generation, before)
+        after = replace(generation, position=stop.position - 1, error=stop.error)
+        return _Step(generation, after, working)
+
+    def _fold(
+        self, connection: Connection, generation: Generation, entries: Sequence[LogEntry]
+    ) -> tuple[WorkingSet, Stop | None]:
+        projection, cache = self.projections[generation.name], self._cache(generation)
+        working = WorkingSet(cache.tables, cache.at(generation.position))
+        working.load(connection, keys_of(projection, entries))
+        return working, fold_entries(projection, working, entries)
+
+    def _cache(self, generation: Generation) -> RowCache:
+        if generation.key not in self._caches:
+            tables = self.projections[generation.name].tables
+            made = {t.name: PhysicalTable(physical_table(t, generation)) for t in tables}
+            self._caches[generation.key] = RowCache(made)
+        return self._caches[generation.key]
+
+    def _build(self, name: str) -> Generation:
+        with transaction(self.engine, writes=True) as connection:
+            registry.create_registry(connection)
+            return registry.create(connection, self.projections[name])
+
+    def _activate(self, generation: Generation) -> bool:
+        with transaction(self.engine, writes=True) as connection:
+            known = self.known(connection)
+            position = next(g.position for g in known if g.key == generation.key)
+            replaced = [g for g in known if g.name == generation.name and g.is_active]
+            if any(position < other.position for other in replaced):
+                return False
+            for other in replaced:
+                registry.set_state(connection, other, "retired")
+            registry.set_state(connection, generation, "active")
+            registry.point_views(connection, self.projections[generation.name], generation)
+        self._drop_retired({other.key for other in replaced})
+        return True
+
+    def _drop_retired(self, keys: set[Key]) -> None:
+        """In its own transaction, so that the swap is short."""
+        for key in keys:
+            self._caches.pop(key, None)
+        with transaction(self.engine, writes=True) as connection:
+            registry.drop_retired(connection)
+
+    def _fetch(self, query: Callable[[Snapshot], T]) -> T:
+        with transaction(self.engine, writes=False) as connection:
+            return query(_ConnectionSnapshot(connection))
+
+
+@dataclass(frozen=True, slots=True)
+class _ConnectionSnapshot:
+    connection: Connection
+
+    def position(self, projection: str) -> int:
+        for generation in registry.generations(self.connection):
+            if generation.name == projection and generation.is_active:
+                return generation.position
+        raise ReadModelUnavailable(f"{projection} is being built for the first time")
+
+    def rows(self, statement: Any) -> Sequence[Mapping[str, Any]]:
+        return [dict(row) for row in self.connection.execute(statement).mappings()]
+
+
+def _after(position: int, entries: Sequence[LogEntry]) -> Sequence[LogEntry]:
+    """The entries after `position`. Raises `ValueError` when one before them is missing."""
+    if not entries:
+        return entries
+    first = entries[0].position
+    if first > position + 1 or entries[-1].position != first + len(entries) - 1:
+        raise ValueError(f"entries from {first} on leave a gap after position {position}")
+    return entries[max(0, position + 1 - first) :]

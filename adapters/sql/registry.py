@@ -1,0 +1,129 @@
+"""Which generations of which projections exist, how far each is, and which one is read.
+
+Each function works within the caller's transaction.
+"""
+
+import json
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    CreateView,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.schema import DropView
+
+from adapters.sql.physical import physical_table
+from domain.ports.read_models import Generation, GenerationState
+from projections.folding import Projection
+
+REGISTRY = Table(
+    "projections",
+    MetaData(),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("error", Text),
+    # Names, so that code which no longer knows the projection can drop its tables.
+    Column("tables", Text, nullable=False),
+)
+
+
+def create_registry(connection: Connection) -> None:
+    """Makes the registry unless it is there."""
+    REGISTRY.create(connection, checkfirst=True)
+
+
+def generations(connection: Connection) -> list[Generation]:
+    """Every generation but the retired ones, oldest first within a name."""
+    columns = REGISTRY.c
+    statement = (
+        select(
+            columns.name,
+            columns.version,
+            columns.generation,
+            columns.position,
+            columns.state,
+            columns.error,
+        )
+        .where(columns.state != "retired")
+        .order_by(columns.name, columns.version, columns.generation)
+    )
+    return [Generation(*row) for row in connection.execute(statement)]
+
+
+def create(connection: Connection, projection: Projection) -> Generation:
+    """A new generation with empty tables."""
+    last = select(func.coalesce(func.max(REGISTRY.c.generation), 0)).where(
+        REGISTRY.c.name == projection.name, REGISTRY.c.version == projection.version
+    )
+    number = connection.execute(last).scalar_one() + 1
+    made = Generation(projection.name, projection.version, number, 0, "building")
+    tables = [physical_table(table, made) for table in projection.tables]
+    for table in tables:
+        table.create(connection)
+    names = json.dumps([table.name for table in tables])
+    row = {
+        "name": made.name,
+        "version": made.version,
+        "generation": made.number,
+        "position": 0,
+        "state": made.state,
+        "tables": names,
+    }
+    connection.execute(REGISTRY.insert(), row)
+    return made
+
+
+def advance(
+    connection: Connection, generation: Generation, position: int, error: str | None
+) -> None:
+    """Records how far a generation is, and why it went no further."""
+    moved = update(REGISTRY).where(_is(generation)).values(position=position, error=error)
+    connection.execute(moved)
+
+
+def retry(connection: Connection) -> None:
+    """Gives every stopped generation another chance."""
+    connection.execute(update(REGISTRY).where(REGISTRY.c.error.is_not(None)).values(error=None))
+
+
+def set_state(connection: Connection, generation: Generation, state: GenerationState) -> None:
+    connection.execute(update(REGISTRY).where(_is(generation)).values(state=state))
+
+
+def point_views(connection: Connection, projection: Projection, generation: Generation) -> None:
+    """Makes the logical names of the projection's tables mean this generation's."""
+    for table in projection.tables:
+        view: CreateView = CreateView(select(physical_table(table, generation)), table.name)
+        connection.execute(DropView(view.table, if_exists=True))
+        connection.execute(view)
+
+
+def drop_retired(connection: Connection) -> None:
+    """Drops the tables of retired generations; they keep their numbers."""
+    retired = REGISTRY.c.state == "retired"
+    listings = connection.execute(select(REGISTRY.c.tables).where(retired)).scalars().all()
+    for listed in listings:
+        for name in json.loads(listed):
+            Table(name, MetaData()).drop(connection, checkfirst=True)
+    connection.execute(update(REGISTRY).where(retired).values(tables="[]"))
+
+
+def _is(generation: Generation) -> ColumnElement[bool]:
+    columns = REGISTRY.c
+    return (
+        (columns.name == generation.name)
+        & (columns.version == generation.version)
+        & (columns.generation == generation.number)
+    )

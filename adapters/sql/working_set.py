@@ -1,0 +1,82 @@
+"""The rows that one batch reads and changes, in memory until they are written at once."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection
+
+from adapters.sql.physical import PhysicalTable
+from projections.folding import Row, RowKey
+
+# Rows kept between batches, per table: most changes are to rows that changed lately.
+KEPT_ROWS = 8_000
+Tables = Mapping[str, PhysicalTable]
+# By table and key; None is a row that is known not to be there.
+Known = dict[str, dict[Any, Row | None]]
+
+
+class RowCache:
+    """The rows of one generation as they stood at `position`; of no use at any other."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.position = -1
+        self.rows: Known = {}
+
+    def at(self, position: int) -> Known:
+        """What is known of the rows at `position`."""
+        if position != self.position:
+            self.rows, self.position = {}, position
+        return self.rows
+
+    def advance(self, position: int, changes: Known) -> None:
+        """Takes in what was committed; forgets what changed longest ago."""
+        self.position = position
+        for table, known in self.rows.items():
+            changed = changes.get(table, {})
+            for key, row in changed.items():
+                known.pop(key, None)
+                if row is not None:
+                    known[key] = row
+            for key in list(islice(known, max(0, len(known) - KEPT_ROWS))):
+                del known[key]
+
+
+class WorkingSet:
+    """`Rows` for one batch; many changes of one row become one write."""
+
+    def __init__(self, tables: Tables, known: Known) -> None:
+        self._tables = tables
+        self._known = known
+        self.changes: Known = {name: {} for name in tables}
+
+    def load(self, connection: Connection, keys: Iterable[RowKey]) -> None:
+        """Reads the rows with these keys, unless they are known."""
+        missing: dict[str, dict[str, None]] = {}
+        for table, key in keys:
+            if key not in self._known.setdefault(table, {}):
+                missing.setdefault(table, {})[key] = None
+        for table, wanted in missing.items():
+            known, physical = self._known[table], self._tables[table]
+            known.update(dict.fromkeys(wanted))
+            for row in physical.load(connection, list(wanted)):
+                known[physical.key_of(row)] = row
+
+    def get(self, table: str, key: str) -> Row | None:
+        changed = self.changes[table]
+        return changed[key] if key in changed else self._known[table][key]
+
+    def put(self, table: str, row: Row) -> None:
+        self.changes[table][self._tables[table].key_of(row)] = row
+
+    def delete(self, table: str, key: str) -> None:
+        self.changes[table][key] = None
+
+    def write(self, connection: Connection) -> None:
+        """Writes the changes, table by table."""
+        for name, changed in self.changes.items():
+            known = self._known.get(name, {})
+            gone = [k for k, row in changed.items() if row is None and known.get(k) is not None]
+            self._tables[name].delete(connection, gone)
+            self._tables[name].upsert(connection, [r for r in changed.values() if r is not None])

@@ -1,0 +1,11 @@
+"""Every projection there is, once."""
+
+from projections import balances, deliveries, jobs, ledger
+from projections.folding import Projection
+
+PROJECTIONS: tuple[Projection, ...] = (
+    jobs.PROJECTION,
+    balances.PROJECTION,
+    ledger.PROJECTION,
+    deliveries.PROJECTION,
+)

@@ -1,0 +1,242 @@
+"""The projector: follows the log and keeps the read models with it; builds new ones beside."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from domain.errors import StoreUnavailable
+from domain.ports.clock import Clock
+from domain.ports.event_store import EventStore, LogEntry
+from domain.ports.log import Log
+from domain.ports.read_models import Generation, ReadModels, ReadModelUnavailable
+
+BATCH = 1_000
+# After a batch that was not full the next one gathers for this long: at a steady trickle this
+# makes few commits out of many, and an event that comes after a pause is still applied at once.
+GATHER_SECONDS = 0.005
+RETRY_SECONDS = 1.0
+T = TypeVar("T")
+Key = tuple[str, int, int]
+Progress = Callable[[int, int], None]
+log_to = structlog.get_logger()
+
+
+def no_progress(done: int, total: int) -> None:
+    """Reports nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a projection is behind the log: in positions, and since when in milliseconds."""
+
+    positions: int
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionStatus:
+    """One generation of a projection against the end of the log."""
+
+    generation: Generation
+    head: int
+
+    @property
+    def lag(self) -> int:
+        return max(0, self.head - self.generation.position)
+
+
+async def status(read_models: ReadModels, store: EventStore) -> tuple[ProjectionStatus, ...]:
+    """Every generation that exists, with its lag."""
+    head = await store.head()
+    return tuple(ProjectionStatus(g, head) for g in await read_models.generations())
+
+
+async def rebuild(
+    read_models: ReadModels,
+    store: EventStore,
+    names: Sequence[str],
+    progress: Progress = no_progress,
+) -> tuple[Generation, ...]:
+    """Builds the named projections anew beside the active ones and swaps them in.
+
+    Returns those that could not be built, each with its error; empty when all went well.
+    `progress` gets the events done and the events to do.
+    """
+    built = [await read_models.build(name) for name in names]
+    return await catch_up(read_models, store, built, progress)
+
+
+async def catch_up(
+    read_models: ReadModels,
+    store: EventStore,
+    generations: Sequence[Generation],
+    progress: Progress = no_progress,
+) -> tuple[Generation, ...]:
+    """Brings `generations` to the end of the log and swaps them in; returns those that failed."""
+    waiting, failed = {g.key: g for g in generations}, list[Generation]()
+    while waiting:
+        position = min(g.position for g in waiting.values())
+        entries = await store.read_log(position, BATCH)
+        for after in await read_models.apply(tuple(waiting.values()), entries):
+            if after.key in waiting:
+                waiting[after.key] = after
+        failed += [waiting.pop(g.key) for g in tuple(waiting.values()) if g.error is not None]
+        if len(entries) < BATCH:
+            await _activate(read_models, waiting)
+        progress(position + len(entries), max(position + len(entries), await store.head()))
+    return tuple(failed)
+
+
+async def _activate(read_models: ReadModels, waiting: dict[Key, Generation]) -> None:
+    for key, generation in tuple(waiting.items()):
+        if await read_models.activate(generation):
+            del waiting[key]
+
+
+class Projector:
+    """Applies the log to the active generations in batches; used on one event loop.
+
+    It also builds what `prepare` found missing, and swaps it in at the end of the log. A
+    projection that cannot fold an entry stops there, visibly, and the others go on. While the
+    read models cannot be written it tries again: nothing is lost, only late.
+    """
+
+    def __init__(self, log: Log, read_models: ReadModels, clock: Clock) -> None:
+        self._log, self._read_models, self._clock = log, read_models, clock
+        self._generations: Sequence[Generation] = ()
+        self._building: frozenset[Key] = frozenset()
+        self._behind_since: dict[str, int] = {}
+        self._stopping = asyncio.Event()
+        self._moved = asyncio.Condition()
+
+    async def run(self) -> None:
+        """Works until `stop`, and finishes the batch in hand."""
+        await self._retrying(self._prepare)
+        while not self._stopping.is_set():
+            applied = await self._retrying(self._turn)
+            if not applied:
+                await self._idle()
+            elif applied < BATCH:
+                await asyncio.sleep(GATHER_SECONDS)
+
+    def stop(self) -> None:
+        """Ends `run` after the batch in hand."""
+        self._stopping.set()
+
+    def generations(self) -> Sequence[Generation]:
+        """All generations as the last batch left them; a stopped one carries its error."""
+        return self._generations
+
+    def lag(self) -> dict[str, Lag]:
+        """The lag of each projection: of its active generation, else of the one being built."""
+        head, now = self._log.head(), self._clock.now()
+        return {
+            name: Lag(
+                max(0, head - generation.position),
+                now - self._behind_since.get(name, now) if generation.position < head else 0,
+            )
+            for name, generation in self._read().items()
+        }
+
+    async def caught_up(
+        self, position: int, timeout_seconds: float, names: Sequence[str] = ()
+    ) -> bool:
+        """Waits until the named projections (all by default) hold `position`; False if in vain."""
+
+        def hold_it() -> bool:
+            read = self._read()
+            wanted = [read.get(name) for name in names or read]
+            return bool(wanted) and all(
+                g and g.is_active and g.position >= position for g in wanted
+            )
+
+        try:
+            async with asyncio.timeout(timeout_seconds), self._moved:
+                await self._moved.wait_for(hold_it)
+        except TimeoutError:
+            return False
+        return True
+
+    def _read(self) -> dict[str, Generation]:
+        ordered = sorted(self._generations, key=lambda generation: generation.is_active)
+        return {generation.name: generation for generation in ordered}
+
+    async def _prepare(self) -> None:
+        generations = await self._read_models.prepare()
+        self._building = frozenset(g.key for g in generations if g.current and not g.is_active)
+        await self._see(generations)
+
+    async def _see(self, generations: Sequence[Generation]) -> None:
+        for after in generations:
+            if after.error is not None and after not in self._generations:
+                log_to.error("projection stopped", projection=after.name, error=after.error)
+        async with self._moved:
+            self._generations = generations
+            self._moved.notify_all()
+
+    async def _turn(self) -> int:
+        """One batch for each group of generations at one position; the entries of the largest.
+
+        So one that is far behind does not hold up the others.
+        """
+        applied = 0
+        for position, group in self._groups().items():
+            entries = await self._log.read(position, BATCH)
+            if entries:
+                await self._apply(group, entries)
+                applied = max(applied, len(entries))
+        await self._swap_in()
+        return applied
+
+    async def _apply(self, group: Sequence[Generation], entries: Sequence[LogEntry]) -> None:
+        for generation in group:
+            self._behind_since.setdefault(generation.name, self._clock.now())
+        await self._see(await self._read_models.apply(group, entries))
+        for name, generation in self._read().items():
+            if generation.position >= self._log.head():
+                self._behind_since.pop(name, None)
+
+    async def _swap_in(self) -> None:
+        for generation in self._followed():
+            if not generation.is_active and generation.position >= self._log.head():
+                await self._read_models.activate(generation)
+                await self._see(await self._read_models.generations())
+
+    def _followed(self) -> list[Generation]:
+        return [
+            generation
+            for generation in self._generations
+            if generation.can_advance and (generation.is_active or generation.key in self._building)
+        ]
+
+    def _groups(self) -> dict[int, list[Generation]]:
+        groups: dict[int, list[Generation]] = {}
+        for generation in self._followed():
+            groups.setdefault(generation.position, []).append(generation)
+        return groups
+
+    async def _idle(self) -> None:
+        """Sleeps until the log moves on or `stop` is called."""
+        position = min(self._groups(), default=self._log.head())
+        waits = [
+            asyncio.create_task(self._log.wait(position)),
+            asyncio.create_task(self._stopping.wait()),
+        ]
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in pending:
+            wait.cancel()
+
+    async def _retrying(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Does `work` again until the databases answer; None when stopped before that."""
+        while not self._stopping.is_set():
+            try:
+                return await work()
+            except (ReadModelUnavailable, StoreUnavailable) as error:
+                log_to.warning("read models wait", error=str(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
+        return None
