@@ -1,0 +1,16 @@
+"""The settings of one process, from arguments, environment, file and built-ins."""
+
+from infra.settings.loading import load_settings
+from infra.settings.offers import ModelSettings, OfferSettings, ProviderSettings
+from infra.settings.problems import Problem, SettingsProblem
+from infra.settings.root import Settings
+
+__all__ = [
+    "ModelSettings",
+    "OfferSettings",
+    "Problem",
+    "ProviderSettings",
+    "Settings",
+    "SettingsProblem",
+    "load_settings",
+]
