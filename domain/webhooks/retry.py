@@ -11,7 +11,7 @@ THROTTLED = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The gaps in seconds before the second and later attempts: nearly three days in all.
+    """The gaps in seconds before the second and later attempts: about three days in all.
 
     Each gap grows by up to `jitter_share` of itself, so that what failed together does not come
     back together.
