@@ -1,14 +1,16 @@
 """The configuration reference page, made from the settings themselves."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from infra.settings.root import Settings
+from infra.type_names import is_duration, table_row, type_name
 
 HEAD = """# Configuration
 
@@ -62,12 +64,12 @@ def _table(name: str, model: type[BaseModel]) -> Iterator[str]:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    cells = (f"`{name}`", _type(field.annotation), _default(field), field.description or "")
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return table_row(f"`{name}`", _type(field), _default(field), field.description or "")
 
 
 def _path(parent: str, name: str, field: FieldInfo) -> str:
-    many = {dict: ".<name>", tuple: "[]"}.get(get_origin(field.annotation) or object, "")
+    origin = get_origin(field.annotation)
+    many = ".<name>" if origin is dict else "[]" if origin is tuple else ""
     return f"{parent}.{name}{many}".removeprefix(".")
 
 
@@ -77,14 +79,19 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
     return next(filter(None, map(_section_of, get_args(annotation))), None)
 
 
-def _type(annotation: Any) -> str:
-    if isinstance(annotation, type) and get_origin(annotation) is None:
-        names = {SecretStr: "secret", Path: "path", float: "number or duration", str: "text"}
-        return names.get(annotation, annotation.__name__)
-    return str(annotation)
+def _type(field: FieldInfo) -> str:
+    if is_duration(tuple(field.metadata)):
+        return "duration"
+    # An empty default says already that the value may be left out.
+    name = type_name(field.annotation).removesuffix(", or null")
+    below = _section_of(field.annotation)
+    return name.replace(below.__name__, "the table below") if below else name
 
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "required"
-    return "" if field.default is None else f"`{field.default}`"
+    if field.default is None:
+        return ""
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{json.dumps(value, default=str)}`"

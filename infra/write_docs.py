@@ -1,0 +1,19 @@
+"""Writes the generated pages; `make docs` runs it."""
+
+from pathlib import Path
+
+from infra import catalogue
+from infra.settings import reference
+
+DOCS = Path(__file__).parent / "docs"
+
+
+def main() -> None:
+    """Writes every generated page anew."""
+    DOCS.mkdir(exist_ok=True)
+    catalogue.write(DOCS / "events.md")
+    reference.write(DOCS / "configuration.md")
+
+
+if __name__ == "__main__":
+    main()
