@@ -28,11 +28,21 @@ class ApiLimits:
     read_your_writes_seconds: float = 2.0
 
 
-class Catchable(Protocol):
-    """Something that follows the log: an in-memory directory or the projector."""
+class DirectoryFollower(Protocol):
+    """Keeps an in-memory directory in step with the log."""
 
     async def reached(self, position: int) -> None:
         """Returns once everything up to `position` is applied."""
+        ...
+
+
+class ReadModelFollower(Protocol):
+    """Keeps the read models in step with the log."""
+
+    async def caught_up(
+        self, position: int, timeout_seconds: float, names: Sequence[str] = ()
+    ) -> bool:
+        """Whether the read models held `position` within the time."""
         ...
 
 
@@ -45,12 +55,12 @@ class ApiPorts:
     payloads: Payloads
     secrets: Secrets
     keys: KeyDirectory
-    keys_follower: Catchable
+    keys_follower: DirectoryFollower
     catalogue: Catalogue
     price_version: str
     prices: PriceBooks
     read_models: ReadModels
-    projector: Catchable
+    projector: ReadModelFollower
     watch: StreamWatch
     targets: TargetPolicy
     clock: Clock

@@ -1,6 +1,5 @@
 """Reading the read models so that customers see their own latest writes."""
 
-import asyncio
 from typing import Any
 
 import structlog
@@ -19,9 +18,11 @@ async def answer(ports: ApiPorts, query: Query, page: Page | None = None) -> dic
     question about an earlier position needs no wait.
     """
     if page is None or page.as_of is None:
-        try:
-            async with asyncio.timeout(ports.limits.read_your_writes_seconds):
-                await ports.projector.reached(ports.source.head())
-        except TimeoutError:
-            log.warning("read_models.behind", head=ports.source.head())
+        await caught_up(ports, ports.source.head())
     return await ports.read_models.fetch(query)
+
+
+async def caught_up(ports: ApiPorts, position: int) -> None:
+    """Waits until the read models hold `position`, as long as the limit allows."""
+    if not await ports.projector.caught_up(position, ports.limits.read_your_writes_seconds):
+        log.warning("read_models.behind", position=position)

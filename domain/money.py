@@ -28,11 +28,11 @@ def usd_to_picodollars(text: str) -> int:
 
 
 def picodollars_to_usd(amount: int) -> str:
-    """The decimal string in USD, without exponent and without needless zeros."""
+    """The decimal string in USD: no exponent, at least two decimals, no needless zeros after."""
     sign = "-" if amount < 0 else ""
     whole, fraction = divmod(abs(amount), PICODOLLARS_PER_USD)
-    digits = f"{fraction:012d}".rstrip("0")
-    return f"{sign}{whole}.{digits or '0'}"
+    digits = f"{fraction:012d}".rstrip("0").ljust(2, "0")
+    return f"{sign}{whole}.{digits}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from api.auth import Caller, Ports, require
 from api.bodies import AccountBody, CreditBody
 from api.ports import ApiPorts
-from api.reads import answer
+from api.reads import answer, caught_up
 from domain.access.directory import AccountEntry
 from domain.access.opening import NewAccount, OpeningPorts, open_account
 from domain.access.scopes import OWNER_SCOPES
@@ -79,7 +79,7 @@ async def grant_credit(
     )
     write = StreamWrite(granted.credit_id, 0, (granted,))
     recorded = await ports.store.append(Append(caller.origin(account_id), (write,)))
-    await ports.projector.reached(recorded[-1].position)
+    await caught_up(ports, recorded[-1].position)
     page = Page(limit=1, as_of=recorded[-1].position)
     entries = await answer(ports, queries.list_ledger(account_id, page), page)
     entry: dict[str, Any] = entries["data"][0]

@@ -54,6 +54,14 @@ class Difference:
     replayed: Mapping[str, Any] | None
 
 
+class StoredLog(Protocol):
+    """The log as the event store has it: what a rebuild and a verification replay."""
+
+    async def read_log(self, after: int, limit: int) -> Sequence[LogEntry]: ...
+
+    async def head(self) -> int: ...
+
+
 class Snapshot(Protocol):
     """One consistent view of all read models."""
 

@@ -1,0 +1,5 @@
+"""The command line: `gatewayz …`."""
+
+from infra.cli import app
+
+__all__ = ["app"]
