@@ -1,0 +1,81 @@
+# Every target sets up what it needs: a machine with Python 3.11 or later and make is enough.
+
+PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; \
+	done),$(error Python 3.11 or later is needed and was not found))
+BIN := .venv/bin
+# Stamps: each is as new as the lock that was installed last.
+VENV := .venv/.made
+RUNTIME := .venv/.runtime-installed
+DEVELOPMENT := .venv/.development-installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+UV := $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run check format lint types imports test bench chaos docs lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(DEVELOPMENT) ## Make the virtual environment with everything in it
+
+demo: $(RUNTIME) ## Run the main job on an empty data directory and check what it promises
+	$(BIN)/gatewayz demo
+
+run: $(RUNTIME) ## Start the engine with its data in ./data
+	$(BIN)/gatewayz serve
+
+check: format lint types imports ## The gate before every commit; under a minute
+	$(BIN)/pytest -q tests/unit tests/property tests/contract tests/architecture tests/golden
+
+format: $(DEVELOPMENT)
+	$(BIN)/ruff format --check --quiet .
+
+lint: $(DEVELOPMENT)
+	$(BIN)/ruff check --quiet .
+
+types: $(DEVELOPMENT)
+	$(BIN)/mypy
+
+imports: $(DEVELOPMENT)
+	$(BIN)/lint-imports --no-logo
+
+test: check ## Everything that this machine can run
+	$(BIN)/pytest
+
+bench: $(DEVELOPMENT) ## Measure the figures of the README
+	$(BIN)/python -m infra.benchmarks
+
+chaos: $(DEVELOPMENT) ## Kill the engine at random moments, the long form
+	$(BIN)/python -m tests.chaos
+
+docs: $(DEVELOPMENT) ## Write the generated pages anew
+	$(BIN)/python -m infra.write_docs
+
+LOCKING := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --quiet
+
+lock: $(VENV) ## Choose the newest allowed versions of everything that is installed
+	$(PIP) install uv
+	$(UV) pip compile pyproject.toml --upgrade $(LOCKING) --group build -o requirements.lock
+	$(UV) pip compile pyproject.toml --upgrade $(LOCKING) --group build --group dev \
+		--constraints requirements.lock -o requirements-dev.lock
+
+clean: ## Remove what was made here; the data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV):
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments; on Debian: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+$(RUNTIME): requirements.lock pyproject.toml | $(VENV)
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
