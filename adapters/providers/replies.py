@@ -101,8 +101,6 @@ class StreamedReading:
 
     def reply(self) -> ProviderReply:
         if not self.is_complete:
-            self._line(self._pending)  # the last line may lack its end
-        if not self.is_complete:
             raise ProviderFailure("truncated", "the provider's answer broke off")
         body = {
             **(self._head or {}),

@@ -11,16 +11,15 @@ MAX_TOKENS = 10**9
 
 
 class _UsageField(msgspec.Struct):
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _USAGE_FIELD = msgspec.json.Decoder(_UsageField)
 
 
-def raw_usage(content: bytes) -> str | None:
-    """The usage object within a reply or chunk as the JSON text it came in."""
-    raw = _USAGE_FIELD.decode(content).usage
-    return None if raw is None else bytes(raw).decode()
+def raw_usage(content: bytes) -> str:
+    """The `usage` of a reply or chunk as the JSON text it came in."""
+    return bytes(_USAGE_FIELD.decode(content).usage).decode()
 
 
 def parse_usage(usage: object) -> Usage | None:

@@ -23,9 +23,13 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 @dataclass
 class Seen:
-    """One request: what came, and whether the client hung up before the reply was sent."""
+    """One request: what came, and whether the client hung up before the reply was sent.
+
+    `peer` is the client's port, the same for all requests of one connection.
+    """
 
     path: str
+    peer: int
     headers: dict[str, str]
     body: dict[str, Any]
     finished: asyncio.Event = field(default_factory=asyncio.Event)
@@ -103,8 +107,9 @@ def whole(body: dict[str, Any] | bytes, *, status: int = 200, **headers: str) ->
     return reply
 
 
-def error(status: int, *, code: str | None = None, message: str = "secret text", **headers: str
-          ) -> Reply:  # fmt: skip
+def error(
+    status: int, *, code: str | None = None, message: str = "secret text", **headers: str
+) -> Reply:
     """An error in OpenAI's shape; `retry_after="1"` sends that header."""
     body = {"error": {"message": message, "type": "upstream_error", "code": code, "param": None}}
     return whole(body, status=status, **headers)
@@ -209,7 +214,8 @@ class ScriptedProvider:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        seen = Seen(request.path, dict(request.headers), await request.json())
+        peer = request.transport.get_extra_info("peername")[1] if request.transport else 0
+        seen = Seen(request.path, peer, dict(request.headers), await request.json())
         self.requests.append(seen)
         reply = self._replies.popleft() if self._replies else self.default
         try:

@@ -1,0 +1,163 @@
+"""Resolution of model names, and what is for sale."""
+
+import pytest
+
+from domain.catalog.catalogue import Catalogue, InvalidCatalogue, Model, Offer, Strategy
+from domain.catalog.price_books import PriceBooks, price_book
+from domain.errors import InvalidRequest, NotFound
+from domain.inference.events import Endpoint, OfferRef
+from domain.money import TokenPrice
+
+CHAT: Endpoint = "/v1/chat/completions"
+
+
+def usd(text: str) -> TokenPrice:
+    return TokenPrice.from_usd_per_million(text)
+
+
+CHEAP = Offer(provider="h1", native_id="alpha", input=usd("1.00"), output=usd("2.00"))
+DEAR = Offer(provider="h2", native_id="alpha-v2", input=usd("2.00"), output=usd("4.00"))
+UNPRICED = Offer(provider="h1", native_id="beta", input=usd("1.00"))
+ZERO = Offer(provider="h1", native_id="zero", input=usd("0"), output=usd("0"))
+VECTORS = Offer(provider="h1", native_id="vec", input=usd("0.10"))
+
+ALPHA = Model(id="acme/alpha", offers=(DEAR, CHEAP))
+BETA = Model(id="acme/beta", offers=(UNPRICED,))
+EMBED = Model(id="acme/embed", kind="embedding", offers=(VECTORS,))
+
+
+def catalogue(*models: Model, strategy: Strategy = "price", enabled: str = "h1 h2") -> Catalogue:
+    models = models or (ALPHA, BETA, EMBED)
+    aliases = {"alpha": "acme/alpha"} if ALPHA in models else {}
+    return Catalogue(models, aliases, providers=enabled.split(), strategy=strategy)
+
+
+def providers(found: Catalogue, name: str = "acme/alpha") -> list[str]:
+    return [offer.provider for offer in found.resolve(name, CHAT).offers]
+
+
+def test_an_alias_resolves_to_its_canonical_model() -> None:
+    assert catalogue().resolve("alpha", CHAT).model is ALPHA
+
+
+def test_the_cheapest_offer_comes_first() -> None:
+    assert providers(catalogue()) == ["h1", "h2"]
+
+
+def test_the_strategy_order_keeps_the_order_listed() -> None:
+    assert providers(catalogue(strategy="order")) == ["h2", "h1"]
+
+
+def test_offers_of_a_provider_that_is_not_enabled_are_left_out() -> None:
+    assert providers(catalogue(enabled="h2")) == ["h2"]
+
+
+def test_a_resolved_offer_carries_its_price() -> None:
+    first = catalogue().resolve("alpha", CHAT).offers[0]
+    assert (first.input_picodollars, first.output_picodollars) == (1_000_000, 2_000_000)
+
+
+def test_an_unknown_model_is_refused_with_names_that_are_close() -> None:
+    with pytest.raises(NotFound, match="did you mean 'acme/alpha'") as refused:
+        catalogue().resolve("acme/alpa", CHAT)
+    assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
+
+
+def test_an_unpriced_model_is_never_suggested() -> None:
+    with pytest.raises(NotFound) as refused:
+        catalogue().resolve("acme/bet", CHAT)
+    assert "acme/beta" not in refused.value.message
+
+
+def test_a_very_long_name_is_cut_in_the_refusal() -> None:
+    with pytest.raises(NotFound) as refused:
+        catalogue().resolve("a" * 100_000, CHAT)
+    assert len(refused.value.message) < 400
+
+
+def test_a_model_without_a_price_cannot_be_called() -> None:
+    with pytest.raises(NotFound, match="no price"):
+        catalogue().resolve("acme/beta", CHAT)
+
+
+def test_a_model_whose_providers_are_all_disabled_cannot_be_called() -> None:
+    with pytest.raises(NotFound, match="no enabled provider"):
+        catalogue(enabled="h3").resolve("alpha", CHAT)
+
+
+def test_a_model_of_another_kind_is_refused_for_the_endpoint() -> None:
+    with pytest.raises(InvalidRequest, match="embedding") as refused:
+        catalogue().resolve("acme/embed", CHAT)
+    assert refused.value.param == "model"
+
+
+def test_an_embedding_offer_needs_no_output_price() -> None:
+    offers = catalogue().resolve("acme/embed", "/v1/embeddings").offers
+    assert [offer.output_picodollars for offer in offers] == [0]
+
+
+def test_a_price_of_zero_is_no_price_unless_the_model_is_free() -> None:
+    with pytest.raises(NotFound):
+        catalogue(Model(id="acme/zero", offers=(ZERO,))).resolve("acme/zero", CHAT)
+
+
+def test_a_free_model_can_be_called_for_nothing() -> None:
+    free = catalogue(Model(id="acme/zero", offers=(ZERO,), free=True))
+    assert free.resolve("acme/zero", CHAT).offers[0].input_picodollars == 0
+
+
+def test_a_free_model_without_any_price_is_not_for_sale() -> None:
+    unknown = Offer(provider="h1", native_id="x")
+    with pytest.raises(NotFound):
+        catalogue(Model(id="acme/x", offers=(unknown,), free=True)).resolve("acme/x", CHAT)
+
+
+def test_only_what_can_be_called_is_listed() -> None:
+    assert [resolved.model.id for resolved in catalogue().listed()] == ["acme/alpha", "acme/embed"]
+
+
+def test_what_is_not_for_sale_can_be_named() -> None:
+    assert catalogue().unpriced_offers() == ((BETA, UNPRICED),)
+
+
+def test_every_contradiction_is_reported_at_once() -> None:
+    twice = Model(id="acme/beta", offers=(UNPRICED, UNPRICED))
+    with pytest.raises(InvalidCatalogue) as refused:
+        Catalogue((ALPHA, ALPHA, twice), {"acme/beta": "acme/gone"}, providers=["h1"])
+    assert len(refused.value.problems) == 4
+
+
+def test_the_same_prices_have_the_same_version_in_any_order() -> None:
+    turned = Model(id="acme/alpha", offers=(CHEAP, DEAR))
+    one, other = price_book(catalogue(ALPHA, EMBED)), price_book(catalogue(EMBED, turned))
+    assert one == other
+
+
+def test_another_price_is_another_version() -> None:
+    dearer = Model(id="acme/alpha", offers=(DEAR,))
+    one, other = price_book(catalogue(ALPHA)), price_book(catalogue(dearer))
+    assert one.price_version != other.price_version
+
+
+def test_a_price_version_is_a_prefixed_hash() -> None:
+    prefix, _, digits = price_book(catalogue()).price_version.partition("_")
+    assert (prefix, len(digits), set(digits) <= set("0123456789abcdef")) == ("pb", 32, True)
+
+
+def test_a_disabled_provider_stays_in_the_price_book() -> None:
+    assert price_book(catalogue(enabled="h1")) == price_book(catalogue(enabled="h1 h2"))
+
+
+def test_an_old_price_book_still_tells_its_prices() -> None:
+    books, old = PriceBooks(), price_book(catalogue())
+    books.publish(old)
+    books.publish(price_book(catalogue(EMBED)))
+    priced = books.price(
+        old.price_version, "acme/alpha", OfferRef(provider="h2", native_id="alpha-v2")
+    )
+    assert priced.output_picodollars == 4_000_000
+
+
+def test_an_unknown_price_version_is_a_lookup_error() -> None:
+    with pytest.raises(LookupError):
+        PriceBooks().price("pb_x", "acme/alpha", OfferRef(provider="h1", native_id="alpha"))
