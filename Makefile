@@ -40,7 +40,7 @@ types: $(DEVELOPMENT)
 imports: $(DEVELOPMENT)
 	$(BIN)/lint-imports --no-logo
 
-test: check ## Everything that this machine can run
+test: format lint types imports ## Everything that this machine can run
 	$(BIN)/pytest
 
 bench: $(DEVELOPMENT) ## Measure the figures of the README
