@@ -10,7 +10,7 @@ from api.errors import add_error_handlers
 from api.openapi import add_hot_routes
 from api.ports import ApiPorts
 from api.requests import BodyLimit, RequestIds
-from api.routes import admin, billing, jobs, keys, public
+from api.routes import admin, billing, jobs, keys, public, webhooks
 from api.submission import submit_job
 
 DESCRIPTION = (
@@ -37,7 +37,7 @@ def create_app(ports: ApiPorts) -> FastAPI:
     )
     app.state.ports = ports
     add_error_handlers(app)
-    for routes in (jobs, billing, keys, admin, public):
+    for routes in (jobs, billing, webhooks, keys, admin, public):
         app.include_router(routes.router)
     _describe(app)
     return app

@@ -14,7 +14,8 @@ from domain.ports.log import Log
 from domain.ports.payloads import Payloads
 from domain.ports.read_models import ReadModels
 from domain.ports.secrets import Secrets
-from domain.ports.webhook_sender import TargetPolicy
+from domain.ports.webhook_sender import Pings, TargetPolicy
+from domain.webhooks.directory import Directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ class ApiPorts:
     projector: ReadModelFollower
     watch: StreamWatch
     targets: TargetPolicy
+    webhooks: Directory
+    webhooks_follower: DirectoryFollower
+    pings: Pings
     clock: Clock
     ids: Ids
     limits: ApiLimits

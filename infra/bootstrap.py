@@ -120,7 +120,9 @@ async def engine(settings: Settings) -> AsyncIterator[Engine]:
             for consumer in (dispatcher.consumer, intake.consumer)
         }
         resolver = ThreadPoolResolver()
-        deliverer = await _deliverer(stack, settings, storage, directories, resolver)
+        stack.push_async_callback(resolver.close)
+        deliveries = await _deliveries(stack, settings, storage, directories, resolver)
+        deliverer = Deliverer(deliveries, storage.store, storage.clock, DeliveryLimits())
         projector = Projector(storage.store.log, storage.read_models, storage.clock)
         watch = StreamWatch(storage.store.log)
 
@@ -153,6 +155,9 @@ async def engine(settings: Settings) -> AsyncIterator[Engine]:
             projector=projector,
             watch=watch,
             targets=PublicTargets(resolver, allow_private=settings.webhooks.allow_private_targets),
+            webhooks=directories.webhooks,
+            webhooks_follower=directories.webhooks_follower,
+            pings=deliveries,
             clock=storage.clock,
             ids=storage.ids,
             limits=ApiLimits(),
@@ -228,13 +233,13 @@ async def _dispatcher(
     return Dispatcher(ports, storage.store, limits, node_id)
 
 
-async def _deliverer(
+async def _deliveries(
     stack: AsyncExitStack,
     settings: Settings,
     storage: Storage,
     directories: Directories,
     resolver: ThreadPoolResolver,
-) -> Deliverer:
+) -> Deliveries:
     sender = await stack.enter_async_context(
         AiohttpSender(
             resolver,
@@ -253,5 +258,4 @@ async def _deliverer(
         ids=storage.ids,
         random=random.random,
     )
-    deliveries = Deliveries(ports, RetryPolicy(gaps=settings.webhooks.retry_schedule))
-    return Deliverer(deliveries, storage.store, storage.clock, DeliveryLimits())
+    return Deliveries(ports, RetryPolicy(gaps=settings.webhooks.retry_schedule))

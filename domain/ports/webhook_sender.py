@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.event import Origin
+from domain.webhooks.state import Endpoint
+
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
@@ -46,4 +49,12 @@ class Signer(Protocol):
         self, message_id: str, at: int, body: bytes, secrets: Sequence[str]
     ) -> dict[str, str]:
         """The headers of an attempt made at `at` (Unix ms), with one signature a secret."""
+        ...
+
+
+class Pings(Protocol):
+    """Test messages."""
+
+    async def ping(self, endpoint: Endpoint, event_type: str, origin: Origin) -> SendResult:
+        """Sends a signed test message now, once, and records it with what came of it."""
         ...
