@@ -43,6 +43,11 @@ def charge_id(job_id: str) -> str:
     return f"{Kind.CHARGE.value}_{job_id.partition('_')[2]}"
 
 
+def ledger_entry_id(source_id: str, seq: int) -> str:
+    """The id of one ledger entry of the charge or credit `source_id`."""
+    return f"{Kind.LEDGER_ENTRY.value}_{source_id.partition('_')[2]}{seq:x}"
+
+
 def is_id(kind: Kind, text: str) -> bool:
     """Whether `text` has the form of an id of `kind`."""
     prefix, _, body = text.partition("_")

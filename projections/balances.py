@@ -21,11 +21,11 @@ HOLDS = tables.HOLDS.name
 
 
 def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
-    """The account's wallet, and the hold that the event ends."""
-    yield TABLE, recorded.account_id
+    """The account's wallet, and the hold that the event makes or ends."""
+    yield TABLE, recorded.account_id, False
     for effect in effects_of(recorded):
-        if isinstance(effect, Capture | Release):
-            yield HOLDS, effect.hold_id
+        if isinstance(effect, Hold | Capture | Release):
+            yield HOLDS, effect.hold_id, isinstance(effect, Hold)
 
 
 def fold(rows: Rows, recorded: Recorded[Event]) -> None:

@@ -24,10 +24,12 @@ STATUS_AFTER: dict[AttemptResult, str] = {
 
 
 def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
-    """The delivery's row, unless this event makes it."""
+    """The delivery's row."""
     match recorded.event:
+        case DeliveryScheduled() as event:
+            return ((TABLE, event.delivery_id, True),)
         case DeliveryAttempted() | RedeliveryRequested() as event:
-            return ((TABLE, event.delivery_id),)
+            return ((TABLE, event.delivery_id, False),)
         case _:
             return ()
 

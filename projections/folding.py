@@ -11,8 +11,8 @@ from domain.event import Event, Recorded
 from domain.ports.event_store import LogEntry, Unreadable
 
 Row = dict[str, Any]
-# A table's name and the value of its one-column primary key.
-RowKey = tuple[str, str]
+# A table's name, the value of its one-column primary key, and whether the event makes the row.
+RowKey = tuple[str, str, bool]
 
 
 class Rows(Protocol):
@@ -33,7 +33,8 @@ class Rows(Protocol):
 class Projection:
     """A read model: which events it folds, how, and into which tables.
 
-    `keys` names the rows that `fold` will get for an event, so that a batch loads them at once.
+    `keys` names the rows that `fold` will get or make for an event, so that a batch loads those
+    that it does not make itself, all at once.
     A changed fold or table needs a new `version`, which is then built beside the old one.
     """
 
@@ -60,7 +61,7 @@ class Stop:
 
 
 def keys_of(projection: Projection, entries: Sequence[LogEntry]) -> Iterator[RowKey]:
-    """The rows that folding `entries` will get."""
+    """The rows that folding `entries` will get or make, in order."""
     folded, keys = projection.folded, projection.keys
     for entry in entries:
         if not isinstance(entry, Unreadable) and type(entry.event) in folded:
@@ -75,8 +76,7 @@ def fold_entries(projection: Projection, rows: Rows, entries: Sequence[LogEntry]
     folded, fold = projection.folded, projection.fold
     for entry in entries:
         if isinstance(entry, Unreadable):
-            # The stored topic of an event is its name, "@" and its version.
-            if entry.event_name.partition("@")[0] in projection.event_names:
+            if entry.event_name in projection.event_names:
                 return Stop(entry.position, entry.error)
         elif type(entry.event) in folded:
             try:
@@ -99,6 +99,6 @@ def to_json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def from_json(text: str | None) -> Any:
-    """What `to_json` was given, None for None."""
-    return None if text is None else msgspec.json.decode(text)
+def from_json(text: str | None, form: Any = Any) -> Any:
+    """What `to_json` was given, as a `form`; None for None."""
+    return None if text is None else msgspec.json.decode(text, type=form)

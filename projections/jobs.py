@@ -16,6 +16,7 @@ from domain.inference.events import (
     JobFailed,
     JobStarted,
     LeaseExpired,
+    Usage,
 )
 from domain.inference.view import EXPIRED, seconds, usage_object, webhook_object
 from domain.money import picodollars_to_usd
@@ -23,18 +24,21 @@ from projections import tables
 from projections.folding import Projection, Row, RowKey, Rows, from_json, require, to_json
 
 TABLE = tables.JOBS.name
+_EMPTY: Row = dict.fromkeys(tables.JOBS.columns.keys())
 METADATA = tables.JOB_METADATA.name
 JobChange = JobStarted | AttemptFailed | LeaseExpired | CancelRequested
 JobEnd = JobCompleted | JobFailed | JobCancelled | JobExpired
 
 
 def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
-    """The job's row, unless this event makes it."""
+    """The job's row."""
     match recorded.event:
+        case JobAccepted() as event:
+            return ((TABLE, event.job_id, True),)
         case JobStarted() | AttemptFailed() | LeaseExpired() | CancelRequested() as event:
-            return ((TABLE, event.job_id),)
+            return ((TABLE, event.job_id, False),)
         case JobCompleted() | JobFailed() | JobCancelled() | JobExpired() as event:
-            return ((TABLE, event.job_id),)
+            return ((TABLE, event.job_id, False),)
         case _:
             return ()
 
@@ -53,9 +57,7 @@ def fold(rows: Rows, recorded: Recorded[Event]) -> None:
 
 
 def _accept(rows: Rows, recorded: Recorded[Event], event: JobAccepted) -> None:
-    row: Row = dict.fromkeys(tables.JOBS.columns.keys())
-    webhook = webhook_object(event.webhook)
-    row |= {
+    row = _EMPTY | {
         "id": event.job_id,
         "account_id": recorded.account_id,
         "position": recorded.position,
@@ -65,7 +67,7 @@ def _accept(rows: Rows, recorded: Recorded[Event], event: JobAccepted) -> None:
         "model": event.model,
         "lane": event.lane,
         "metadata": to_json(event.metadata),
-        "webhook": None if webhook is None else to_json(webhook),
+        "webhook": None if event.webhook is None else to_json(webhook_object(event.webhook)),
         "deadline_at": event.deadline_at,
         "status": "queued",
         "status_position": recorded.position,
@@ -99,8 +101,8 @@ def _change(row: Row, recorded: Recorded[Event], event: JobChange) -> Row:
         case LeaseExpired():
             return _status(row, position, "queued")
         case JobStarted() if row["started_at"] is None:
-            first = {"started_at": at, "started_position": position}
-            return first | _status(row, position, "running")
+            started = {"started_at": at, "started_position": position}
+            return started | {"status": "running", "status_position": position}
         case JobStarted():
             return _status(row, position, "running")
 
@@ -127,7 +129,7 @@ def _end(recorded: Recorded[Event], event: JobEnd) -> Row:
             return ended | {
                 "status": "succeeded",
                 "provider": event.provider,
-                "usage": to_json(usage_object(event.usage)),
+                "usage": to_json(event.usage),
                 "cost_picodollars": event.cost_picodollars,
             }
         case JobFailed():
@@ -177,7 +179,10 @@ def _changes(row: Mapping[str, Any], as_of: int, kinds: set[str]) -> list[str]:
 
 
 def _unfinished_status(row: Mapping[str, Any], as_of: int) -> str:
-    return (_changes(row, as_of, {"queued", "running"}) or ["queued"])[-1]
+    """After the first start, which has its own column, the history tells."""
+    if not _by(row, "started", as_of):
+        return "queued"
+    return (_changes(row, as_of, {"queued", "running"}) or ["running"])[-1]
 
 
 def _result(row: Mapping[str, Any], *, ended: bool) -> dict[str, Any]:
@@ -185,7 +190,7 @@ def _result(row: Mapping[str, Any], *, ended: bool) -> dict[str, Any]:
     failed = ended and row["error_code"] is not None
     return {
         "provider": row["provider"] if succeeded else None,
-        "usage": from_json(row["usage"]) if succeeded else None,
+        "usage": usage_object(from_json(row["usage"], Usage)) if succeeded else None,
         "cost_usd": picodollars_to_usd(row["cost_picodollars"]) if ended else None,
         "result_url": f"/v1/jobs/{row['id']}/result" if succeeded else None,
         "error": {"code": row["error_code"], "message": row["error_message"]} if failed else None,

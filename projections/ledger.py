@@ -5,26 +5,27 @@ from typing import Any
 
 from domain.billing.events import ChargeRecorded, CreditGranted, Entry, RatingLine
 from domain.event import Event, Recorded
-from domain.ids import Kind, charge_id, derived_id
-from domain.inference.events import AttemptRecord, JobCompleted
+from domain.ids import charge_id, ledger_entry_id
+from domain.inference.events import AttemptRecord, JobCompleted, Usage
 from domain.inference.view import seconds, usage_object
 from domain.money import TokenPrice
 from domain.money import picodollars_to_usd as usd
 from projections import tables
-from projections.folding import Projection, Row, RowKey, Rows, from_json, to_json
+from projections.folding import Projection, Row, RowKey, Rows, from_json, require, to_json
 
 ENTRIES = tables.LEDGER_ENTRIES.name
 CHARGES = tables.CHARGES.name
+_EMPTY: Row = dict.fromkeys(tables.CHARGES.columns.keys())
 CUSTOMER_ACCOUNTS = ("allowance", "purchased")
 
 
 def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
-    """The charge, which the job's completion and the charge itself make together."""
+    """The charge, which its job's completion makes and the charge itself fills in."""
     match recorded.event:
         case JobCompleted(job_id=job_id):
-            return ((CHARGES, charge_id(job_id)),)
+            return ((CHARGES, charge_id(job_id), True),)
         case ChargeRecorded() as event:
-            return ((CHARGES, event.charge_id),)
+            return ((CHARGES, event.charge_id, False),)
         case _:
             return ()
 
@@ -33,14 +34,13 @@ def fold(rows: Rows, recorded: Recorded[Event]) -> None:
     """The entries of a money event, and what a charge and its job say of the charge."""
     match recorded.event:
         case JobCompleted() as event:
-            attempts = to_json([attempt_object(attempt) for attempt in event.attempts])
-            _explain(rows, recorded, charge_id(event.job_id), event.job_id, {"attempts": attempts})
+            rows.put(CHARGES, _announced(recorded, event))
         case ChargeRecorded() as event:
-            entries = entry_rows(recorded)
-            _post(rows, entries)
-            _explain(rows, recorded, event.charge_id, event.job_id, _charge(recorded, event))
-        case CreditGranted():
-            _post(rows, entry_rows(recorded))
+            row = require(rows, CHARGES, event.charge_id) | _charge(recorded, event)
+            rows.put(CHARGES, row)
+            _post(rows, _charge_entries(row))
+        case CreditGranted() as event:
+            _post(rows, credit_entries(recorded, event))
 
 
 def _post(rows: Rows, entries: Iterable[Row]) -> None:
@@ -48,12 +48,13 @@ def _post(rows: Rows, entries: Iterable[Row]) -> None:
         rows.put(ENTRIES, row)
 
 
-def _explain(
-    rows: Rows, recorded: Recorded[Event], charge: str, job_id: str, known: Mapping[str, Any]
-) -> None:
-    row = rows.get(CHARGES, charge) or dict.fromkeys(tables.CHARGES.columns.keys())
-    named = {"id": charge, "account_id": recorded.account_id, "job_id": job_id}
-    rows.put(CHARGES, {**row, **named, **known})
+def _announced(recorded: Recorded[Event], event: JobCompleted) -> Row:
+    return _EMPTY | {
+        "id": charge_id(event.job_id),
+        "account_id": recorded.account_id,
+        "job_id": event.job_id,
+        "attempts": to_json(event.attempts),
+    }
 
 
 def _charge(recorded: Recorded[Event], event: ChargeRecorded) -> Row:
@@ -62,48 +63,50 @@ def _charge(recorded: Recorded[Event], event: ChargeRecorded) -> Row:
         "created_at": recorded.recorded_at,
         "model": event.model,
         "provider": event.provider,
-        "usage": to_json(usage_object(event.usage)),
-        "usage_source": event.usage.source,
+        "usage": to_json(event.usage),
         "price_version": event.price_version,
-        "lines": to_json([line_object(line) for line in event.lines]),
+        "lines": to_json(event.lines),
         "picodollars": event.picodollars,
-        "entries": to_json(entry_rows(recorded)),
+        "entries": to_json(event.entries),
     }
 
 
-def entry_rows(recorded: Recorded[Event]) -> list[Row]:
-    """The ledger rows of one recorded money event; none for any other event."""
-    match recorded.event:
-        case ChargeRecorded() as event:
-            about = _about("charge", event.model, job_id=event.job_id, charge_id=event.charge_id)
-            return _entry_rows(recorded, event.charge_id, event.entries, about)
-        case CreditGranted() as event:
-            return _entry_rows(
-                recorded, event.credit_id, event.entries, _about("grant", event.reason)
-            )
-        case _:
-            return []
+def _charge_entries(charge: Mapping[str, Any]) -> list[Row]:
+    about = {
+        "type": "charge",
+        "job_id": charge["job_id"],
+        "charge_id": charge["id"],
+        "description": charge["model"],
+        "account_id": charge["account_id"],
+        "position": charge["position"],
+        "created_at": charge["created_at"],
+    }
+    return _entries(charge["id"], from_json(charge["entries"], tuple[Entry, ...]), about)
 
 
-def _about(
-    kind: str, description: str, *, job_id: str | None = None, charge_id: str | None = None
-) -> Row:
-    return {"type": kind, "description": description, "job_id": job_id, "charge_id": charge_id}
+def credit_entries(recorded: Recorded[Event], event: CreditGranted) -> list[Row]:
+    """The ledger rows of credit that was granted."""
+    about = {
+        "type": "grant",
+        "job_id": None,
+        "charge_id": None,
+        "description": event.reason,
+        "account_id": recorded.account_id,
+        "position": recorded.position,
+        "created_at": recorded.recorded_at,
+    }
+    return _entries(event.credit_id, event.entries, about)
 
 
-def _entry_rows(
-    recorded: Recorded[Event], source_id: str, entries: Iterable[Entry], about: Row
-) -> list[Row]:
+def _entries(source_id: str, entries: Iterable[Entry], about: Row) -> list[Row]:
+    """The customer's side of an entry set."""
     return [
-        {
-            "id": derived_id(Kind.LEDGER_ENTRY, source_id, entry.account),
-            "account_id": recorded.account_id,
-            "position": recorded.position,
+        about
+        | {
+            "id": ledger_entry_id(source_id, seq),
             "seq": seq,
             "bucket": entry.account,
             "picodollars": entry.picodollars,
-            "created_at": recorded.recorded_at,
-            **about,
         }
         for seq, entry in enumerate(entries)
         if entry.account in CUSTOMER_ACCOUNTS
@@ -123,11 +126,12 @@ def attempt_object(attempt: AttemptRecord) -> dict[str, Any]:
 
 
 def line_object(line: RatingLine) -> dict[str, Any]:
-    """A rating line as customers see it."""
+    """A rating line as customers see it; what the ceiling gives back has no unit price."""
+    price = TokenPrice(line.picodollars_per_unit).usd_per_million()
     return {
         "dimension": line.dimension,
         "quantity": line.quantity,
-        "unit_price_usd_per_million": TokenPrice(line.picodollars_per_unit).usd_per_million(),
+        "unit_price_usd_per_million": None if line.dimension == "ceiling" else price,
         "amount_usd": usd(line.picodollars),
     }
 
@@ -150,6 +154,9 @@ def ledger_entry_object(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def charge_object(row: Mapping[str, Any]) -> dict[str, Any]:
     """A charge with its explanation: attempts, usage, price version, lines, ledger entries."""
+    usage: Usage = from_json(row["usage"], Usage)
+    attempts: tuple[AttemptRecord, ...] = from_json(row["attempts"], tuple[AttemptRecord, ...])
+    lines: tuple[RatingLine, ...] = from_json(row["lines"], tuple[RatingLine, ...])
     return {
         "id": row["id"],
         "object": "charge",
@@ -158,12 +165,12 @@ def charge_object(row: Mapping[str, Any]) -> dict[str, Any]:
         "amount_usd": usd(row["picodollars"]),
         "model": row["model"],
         "provider": row["provider"],
-        "usage": from_json(row["usage"]),
-        "usage_source": row["usage_source"],
+        "usage": usage_object(usage),
+        "usage_source": usage.source,
         "price_version": row["price_version"],
-        "lines": from_json(row["lines"]),
-        "attempts": from_json(row["attempts"]) or [],
-        "ledger": [ledger_entry_object(entry) for entry in from_json(row["entries"])],
+        "lines": [line_object(line) for line in lines],
+        "attempts": [attempt_object(attempt) for attempt in attempts],
+        "ledger": [ledger_entry_object(entry) for entry in _charge_entries(row)],
     }
 
 

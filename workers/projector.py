@@ -10,11 +10,17 @@ import structlog
 
 from domain.errors import StoreUnavailable
 from domain.ports.clock import Clock
-from domain.ports.event_store import EventStore, LogEntry
+from domain.ports.event_store import LogEntry
 from domain.ports.log import Log
-from domain.ports.read_models import Generation, ReadModels, ReadModelUnavailable
+from domain.ports.read_models import (
+    Generation,
+    ReadModels,
+    ReadModelUnavailable,
+    StoredLog,
+)
 
 BATCH = 1_000
+BUILD_BATCH = 5_000
 # After a batch that was not full the next one gathers for this long: at a steady trickle this
 # makes few commits out of many, and an event that comes after a pause is still applied at once.
 GATHER_SECONDS = 0.005
@@ -49,7 +55,7 @@ class ProjectionStatus:
         return max(0, self.head - self.generation.position)
 
 
-async def status(read_models: ReadModels, store: EventStore) -> tuple[ProjectionStatus, ...]:
+async def status(read_models: ReadModels, store: StoredLog) -> tuple[ProjectionStatus, ...]:
     """Every generation that exists, with its lag."""
     head = await store.head()
     return tuple(ProjectionStatus(g, head) for g in await read_models.generations())
@@ -57,7 +63,7 @@ async def status(read_models: ReadModels, store: EventStore) -> tuple[Projection
 
 async def rebuild(
     read_models: ReadModels,
-    store: EventStore,
+    store: StoredLog,
     names: Sequence[str],
     progress: Progress = no_progress,
 ) -> tuple[Generation, ...]:
@@ -72,7 +78,7 @@ async def rebuild(
 
 async def catch_up(
     read_models: ReadModels,
-    store: EventStore,
+    store: StoredLog,
     generations: Sequence[Generation],
     progress: Progress = no_progress,
 ) -> tuple[Generation, ...]:
@@ -80,12 +86,12 @@ async def catch_up(
     waiting, failed = {g.key: g for g in generations}, list[Generation]()
     while waiting:
         position = min(g.position for g in waiting.values())
-        entries = await store.read_log(position, BATCH)
+        entries = await store.read_log(position, BUILD_BATCH)
         for after in await read_models.apply(tuple(waiting.values()), entries):
             if after.key in waiting:
                 waiting[after.key] = after
         failed += [waiting.pop(g.key) for g in tuple(waiting.values()) if g.error is not None]
-        if len(entries) < BATCH:
+        if len(entries) < BUILD_BATCH:
             await _activate(read_models, waiting)
         progress(position + len(entries), max(position + len(entries), await store.head()))
     return tuple(failed)
@@ -145,21 +151,21 @@ class Projector:
     async def caught_up(
         self, position: int, timeout_seconds: float, names: Sequence[str] = ()
     ) -> bool:
-        """Waits until the named projections (all by default) hold `position`; False if in vain."""
+        """Waits until the named projections hold `position`; whether they do within the time.
 
-        def hold_it() -> bool:
-            read = self._read()
-            wanted = [read.get(name) for name in names or read]
-            return bool(wanted) and all(
-                g and g.is_active and g.position >= position for g in wanted
-            )
-
+        Without names: all but those that have stopped.
+        """
         try:
             async with asyncio.timeout(timeout_seconds), self._moved:
-                await self._moved.wait_for(hold_it)
+                await self._moved.wait_for(lambda: self._hold(position, names))
         except TimeoutError:
             return False
         return True
+
+    def _hold(self, position: int, names: Sequence[str]) -> bool:
+        read = self._read()
+        wanted = [g for g in read.values() if (g.name in names if names else g.can_advance)]
+        return bool(wanted) and all(g.is_active and g.position >= position for g in wanted)
 
     def _read(self) -> dict[str, Generation]:
         ordered = sorted(self._generations, key=lambda generation: generation.is_active)

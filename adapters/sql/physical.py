@@ -19,7 +19,7 @@ from projections.folding import Row
 
 T = TypeVar("T")
 # With 27 columns the largest statement stays far below SQLite's limit of 32,766 variables.
-CHUNKS = (256, 32, 4, 1)
+CHUNKS = (64, 8, 1)
 
 
 def physical_table(table: Table, generation: Generation) -> Table:

@@ -52,15 +52,18 @@ class WorkingSet:
         self.changes: Known = {name: {} for name in tables}
 
     def load(self, connection: Connection, keys: Iterable[RowKey]) -> None:
-        """Reads the rows with these keys, unless they are known."""
-        missing: dict[str, dict[str, None]] = {}
-        for table, key in keys:
-            if key not in self._known.setdefault(table, {}):
-                missing.setdefault(table, {})[key] = None
+        """Reads the rows with these keys, unless they are known or the batch makes them."""
+        missing: dict[str, list[str]] = {name: [] for name in self._tables}
+        for table, key, is_new in keys:
+            known = self._known.setdefault(table, {})
+            if key not in known:
+                known[key] = None
+                if not is_new:
+                    missing[table].append(key)
         for table, wanted in missing.items():
-            known, physical = self._known[table], self._tables[table]
-            known.update(dict.fromkeys(wanted))
-            for row in physical.load(connection, list(wanted)):
+            physical = self._tables[table]
+            for row in physical.load(connection, wanted):
+                known = self._known[table]
                 known[physical.key_of(row)] = row
 
     def get(self, table: str, key: str) -> Row | None:
