@@ -162,7 +162,7 @@ class AttemptEngine:
         check_answer(request.endpoint, request.body, reply.body)
         usage = reply.usage or estimated_usage(request.endpoint, request.body, reply.body)
         body = answer_body(request.endpoint, request.model, reply.body, usage)
-        return replace(reply, body=body), usage
+        return ProviderReply(body, reply.usage, reply.raw_usage, reply.finish_reason), usage
 
     async def _pause(self, seconds: float, request: InferenceRequest) -> bool:
         """Waits, but not beyond the deadline; False when it has passed."""

@@ -89,6 +89,8 @@ def _choices(body: Mapping[str, Any]) -> int:
 async def _read(response: aiohttp.ClientResponse, reading: Reading, patience: Patience) -> None:
     async for part in response.content.iter_any():
         reading.feed(part)
+        if response.content.at_eof():
+            return
         if reading.is_done:
             patience.linger(_LINGER_SECONDS)
         elif reading.has_begun:

@@ -141,7 +141,10 @@ class StreamedReading:
     def _choice(self, index: object) -> Choice:
         if not isinstance(index, int):
             raise TypeError("the index of a choice must be an integer")
-        return self._choices.setdefault(index, Choice())
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = Choice()
+        return choice
 
 
 def _check_size(size: int) -> None:
