@@ -11,9 +11,9 @@ from api.routes import webhook_deliveries
 from api.webhook_bodies import (
     EndpointBody,
     EndpointChanges,
+    PingBody,
     ReplayBody,
     SecretRotationBody,
-    PingBody,
 )
 from domain.errors import Conflict, InvalidRequest, NotFound
 from domain.event import Event, Recorded
