@@ -3,3 +3,5 @@
 from infra.cli import app
 
 __all__ = ["app"]
+if __name__ == "__main__":
+    app()

@@ -32,6 +32,7 @@ class HealthRecorder:
         self._clock = clock
         self._node_id = node_id
         self._tallies: dict[str, _Tally] = {}
+        self._flushes = 0
 
     def observe(self, attempt: AttemptRecord) -> None:
         """Counts one attempt."""
@@ -54,6 +55,7 @@ class HealthRecorder:
     async def flush(self) -> None:
         """Records what has been counted."""
         tallies, self._tallies = self._tallies, {}
+        self._flushes += 1
         second = self._clock.now() // 1000
         writes = tuple(self._write(provider, tally, second) for provider, tally in tallies.items())
         if writes:
@@ -71,4 +73,4 @@ class HealthRecorder:
                 FailureCount(kind=kind, count=count) for kind, count in tally.failures.items()
             ),
         )
-        return StreamWrite(f"health_{provider}_{self._node_id}_{second}", 0, (observed,))
+        return StreamWrite(f"health_{self._node_id}_{self._flushes}_{provider}", 0, (observed,))

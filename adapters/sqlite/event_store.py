@@ -120,7 +120,7 @@ class SqliteEventStore:
         # A stream is small and its position matters to readers, so it is read with positions,
         # which the library's own `select_events` leaves out.
         rows = self._recorder.query(
-            "SELECT position, originator_id, originator_version, topic, state FROM stored_events "
+            "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
             "WHERE originator_id = ? ORDER BY originator_version",
             (stream,),
         )
@@ -141,9 +141,9 @@ class SqliteEventStore:
     def _read_directory(self, after: int, limit: int, names: Sequence[str]) -> Sequence[LogEntry]:
         topics = self._codec.topics_named(names)
         rows = self._recorder.query(
-            "SELECT position, originator_id, originator_version, topic, state "  # noqa: S608
-            f"FROM stored_events WHERE {IS_DIRECTORY_EVENT} AND position > ? "
-            f"AND topic IN ({','.join('?' * len(topics))}) ORDER BY position LIMIT ?",
+            "SELECT rowid, originator_id, originator_version, topic, state "  # noqa: S608
+            f"FROM stored_events WHERE {IS_DIRECTORY_EVENT} AND rowid > ? "
+            f"AND topic IN ({','.join('?' * len(topics))}) ORDER BY rowid LIMIT ?",
             (after, *topics, limit),
         )
         return [self._entry(*row) for row in rows]

@@ -52,10 +52,6 @@ class Datastore(SQLiteDatastore):
 class Recorder(SQLiteApplicationRecorder):
     """Stored events with explicit positions, and one transaction for a group of appends."""
 
-    def __init__(self, datastore: SQLiteDatastore) -> None:
-        super().__init__(datastore)
-        self.select_max_notification_id_statement = "SELECT MAX(position) FROM stored_events"
-
     def construct_create_table_statements(self) -> list[str]:
         return STATEMENTS
 

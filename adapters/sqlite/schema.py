@@ -7,11 +7,12 @@ IS_DIRECTORY_EVENT = (
     "(topic GLOB 'access.*' OR topic GLOB 'catalog.*' OR topic GLOB 'webhooks.endpoint.*')"
 )
 
+# The position is the library's `rowid`, declared: an implicit one may change under VACUUM.
 # The checks on `wallets` are the last line of defence of promise P3: a transaction that would
 # overspend cannot commit, whatever decided it.
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS stored_events (
-    position INTEGER PRIMARY KEY,
+    rowid INTEGER PRIMARY KEY,
     originator_id TEXT NOT NULL,
     originator_version INTEGER NOT NULL,
     topic TEXT NOT NULL,
@@ -19,7 +20,7 @@ CREATE TABLE IF NOT EXISTS stored_events (
     UNIQUE (originator_id, originator_version)
 );
 CREATE INDEX IF NOT EXISTS stored_events_directories
-    ON stored_events (position) WHERE {IS_DIRECTORY_EVENT};
+    ON stored_events (rowid) WHERE {IS_DIRECTORY_EVENT};
 CREATE TABLE IF NOT EXISTS wallets (
     account_id TEXT PRIMARY KEY,
     allowance INTEGER NOT NULL CHECK (allowance >= 0),
