@@ -53,6 +53,8 @@ _KIND_OF_TEXT: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
 # Statuses whose meaning the text may change; the others say what they mean.
 _TEXT_DECIDES = frozenset({400, 403, 413, 422, 429})
 _MAX_ERROR_TEXT = 4096
+# What decoding JSON raises on bytes that are none, not UTF-8, or nested too deep.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def failure_of_status(status: int, headers: Mapping[str, str], content: bytes) -> ProviderFailure:
@@ -133,5 +135,5 @@ def _error_text(error: object) -> str:
 def _parsed(content: bytes) -> object:
     try:
         return msgspec.json.decode(content)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return content.decode(errors="replace")

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import msgspec
 
 from adapters.providers.assembly import Choice
-from adapters.providers.failures import failure_of_error
+from adapters.providers.failures import UNREADABLE, failure_of_error
 from adapters.providers.usage import parse_usage, raw_usage
 from domain.ports.provider import ProviderFailure, ProviderReply
 
@@ -155,7 +155,7 @@ def _check_size(size: int) -> None:
 def _object(content: bytes) -> dict[str, Any]:
     try:
         parsed = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _malformed() from error
     if not isinstance(parsed, dict):
         raise _malformed()

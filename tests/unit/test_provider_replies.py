@@ -41,6 +41,15 @@ def test_a_stream_that_breaks_anywhere_is_whole_or_a_failure(cut: int) -> None:
     assert content in {"Grüße, 世界 and all.", "truncated"}
 
 
+@pytest.mark.parametrize("content", [b'"\xff"', b"[" * 100_000, b"7", b""])
+def test_bytes_that_are_no_json_object_are_malformed(content: bytes) -> None:
+    reading = WholeReading()
+    reading.feed(content)
+    with pytest.raises(ProviderFailure) as raised:
+        reading.reply()
+    assert raised.value.kind == "malformed"
+
+
 @given(unclosed)
 def test_a_broken_body_is_a_failure(content: bytes) -> None:
     reading = WholeReading()
@@ -117,6 +126,8 @@ def test_an_unlisted_status_goes_by_its_class(status: int, kind: FailureKind) ->
         (413, b'{"error": {"message": "Limit 6000 tokens per minute"}}', "rate_limited"),
         (403, b"flagged by moderation", "refused"),
         (400, b"\xff\xfe", "bad_request"),
+        (400, b'"\xff"', "bad_request"),
+        (400, b"[" * 100_000, "bad_request"),
         (500, b'{"error": {"code": "insufficient_quota"}}', "server_error"),
     ],
 )
