@@ -3,7 +3,9 @@
 import base64
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -40,6 +42,19 @@ def test_the_key_file_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> No
     made = MasterKey.from_file(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert MasterKey.from_file(path).derive("wrap") == made.derive("wrap")
+
+
+def test_starts_at_the_same_moment_agree_on_one_key(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    together = Barrier(8)
+
+    def start(_: int) -> bytes:
+        together.wait()
+        return MasterKey.from_file(path).derive("wrap")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(start, range(8)))) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["master.key"]
 
 
 def test_a_key_file_that_everybody_can_read_is_refused(tmp_path: Path) -> None:

@@ -296,3 +296,12 @@ def test_no_secret_is_shown_by_settings_or_refusals(
 def test_the_master_key_file_is_in_the_data_directory_unless_named(load: Load) -> None:
     assert load("data_dir: /srv/gw").master_key_path == Path("/srv/gw/master.key")
     assert load("master_key_file: /etc/gw.key").master_key_path == Path("/etc/gw.key")
+
+
+def test_a_variable_that_is_no_json_is_refused_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GATEWAYZ_ALIASES", "{planted-secret")
+    with pytest.raises(SettingsProblem, match="aliases") as raised:
+        load_settings()
+    assert "planted-secret" not in str(raised.value)
