@@ -62,7 +62,9 @@ class WebhookReceiver:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._receive)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -94,6 +96,12 @@ class WebhookReceiver:
     async def _receive(self, request: web.Request) -> web.Response:
         self._open += 1
         self.most_at_once = max(self.most_at_once, self._open)
+        try:
+            return await self._answered(request)
+        finally:
+            self._open -= 1
+
+    async def _answered(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
         reply = self._replies.popleft() if self._replies else self._default
@@ -101,5 +109,4 @@ class WebhookReceiver:
             self.received.append(Received(request.path_qs, headers, body))
             self._arrived.notify_all()
         await asyncio.sleep(reply.delay)
-        self._open -= 1
         return web.Response(status=reply.status, headers=reply.headers)
