@@ -45,7 +45,7 @@ def charge_id(job_id: str) -> str:
 
 def ledger_entry_id(source_id: str, seq: int) -> str:
     """The id of one ledger entry of the charge or credit `source_id`."""
-    return f"{Kind.LEDGER_ENTRY.value}_{source_id.partition('_')[2]}{seq:x}"
+    return f"{Kind.LEDGER_ENTRY.value}_{source_id.replace('_', '')}{seq}"
 
 
 def is_id(kind: Kind, text: str) -> bool:

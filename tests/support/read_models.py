@@ -1,0 +1,93 @@
+"""Read models over a simulated log, on a file of the test's own."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from adapters.sql.engine import open_sqlite, transaction
+from adapters.sql.read_models import SqlReadModels
+from domain.ports.event_store import LogEntry
+from projections.catalogue import PROJECTIONS
+from projections.folding import Projection, Row, fold_entries
+from tests.support.simulated_log import SimulatedLog
+
+
+class StoredSimulation:
+    """The simulated log as `StoredLog`."""
+
+    def __init__(self, log: SimulatedLog) -> None:
+        self._log = log
+
+    async def read_log(self, after: int, limit: int) -> Sequence[LogEntry]:
+        return await self._log.read(after, limit)
+
+    async def head(self) -> int:
+        return self._log.head()
+
+
+@asynccontextmanager
+async def opened(
+    path: Path, projections: Sequence[Projection] = PROJECTIONS
+) -> AsyncIterator[SqlReadModels]:
+    """Read models on `path`, not yet prepared."""
+    read_models = SqlReadModels(open_sqlite(path, disposable=True), projections)
+    try:
+        yield read_models
+    finally:
+        await read_models.close()
+
+
+async def fold_all(read_models: SqlReadModels, entries: Sequence[LogEntry], batch: int) -> None:
+    """Prepares and activates every projection and applies `entries` in batches of `batch`."""
+    generations = await read_models.prepare()
+    for start in range(0, len(entries), batch):
+        generations = await read_models.apply(generations, entries[start : start + batch])
+    for generation in generations:
+        if not generation.is_active:
+            await read_models.activate(generation)
+
+
+def all_rows(read_models: SqlReadModels) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table, in the order of the primary keys."""
+    tables = [t for p in read_models.projections.values() for t in p.tables]
+    with transaction(read_models.engine, writes=False) as connection:
+        return {
+            table.name: [
+                dict(row)
+                for row in connection.execute(
+                    select(table).order_by(*table.primary_key.columns)
+                ).mappings()
+            ]
+            for table in tables
+        }
+
+
+class MemoryRows:
+    """`Rows` in dictionaries, for folds without a database."""
+
+    def __init__(self, projection: Projection) -> None:
+        self._key_names = {
+            t.name: tuple(column.name for column in t.primary_key.columns)
+            for t in projection.tables
+        }
+        self.tables: dict[str, dict[Any, Row]] = {name: {} for name in self._key_names}
+
+    def get(self, table: str, key: str) -> Row | None:
+        return self.tables[table].get((key,))
+
+    def put(self, table: str, row: Row) -> None:
+        self.tables[table][tuple(row[name] for name in self._key_names[table])] = row
+
+    def delete(self, table: str, key: str) -> None:
+        del self.tables[table][(key,)]
+
+
+def folded(projection: Projection, entries: Sequence[LogEntry]) -> MemoryRows:
+    """The rows of `entries`; every entry can be folded."""
+    rows = MemoryRows(projection)
+    stop = fold_entries(projection, rows, entries)
+    assert stop is None, stop
+    return rows
