@@ -3,10 +3,10 @@
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from api.errors import add_error_handlers
+from api.hot import HotRoutes
 from api.openapi import add_hot_routes
 from api.ports import ApiPorts
 from api.requests import BodyLimit, RequestIds
@@ -18,38 +18,33 @@ DESCRIPTION = (
 )
 
 
-def create_app(ports: ApiPorts) -> FastAPI:
+def create_app(ports: ApiPorts) -> ASGIApp:
     """The application over these ports; it owns none of them."""
-    app = FastAPI(
-        title="Gatewayz",
-        version=ports.version,
-        description=DESCRIPTION,
-        redirect_slashes=False,
-        middleware=[
-            Middleware(RequestIds, ids=ports.ids),
-            Middleware(BodyLimit, max_bytes=ports.limits.max_body_bytes),
-        ],
-        # First in the table, and without FastAPI's own work: these two carry the load.
-        routes=[
-            Route("/v1/jobs", submit_job, methods=["POST"]),
-            Route("/v1/jobs/{job_id}", jobs.get_job, methods=["GET"]),
-        ],
+    rest = create_api(ports)
+    app = HotRoutes(rest, rest, submit_job, jobs.get_job)
+    return RequestIds(BodyLimit(app, ports.limits.max_body_bytes), ports.ids)
+
+
+def create_api(ports: ApiPorts) -> FastAPI:
+    """The FastAPI application: every route but the hot ones, and the OpenAPI document of all."""
+    api = FastAPI(
+        title="Gatewayz", version=ports.version, description=DESCRIPTION, redirect_slashes=False
     )
-    app.state.ports = ports
-    add_error_handlers(app)
+    api.state.ports = ports
+    add_error_handlers(api)
     for routes in (jobs, billing, webhooks, keys, admin, public):
-        app.include_router(routes.router)
-    _describe(app)
-    return app
+        api.include_router(routes.router)
+    _describe(api)
+    return api
 
 
-def _describe(app: FastAPI) -> None:
+def _describe(api: FastAPI) -> None:
     """Joins the hot routes to the OpenAPI document."""
-    generated = app.openapi
+    generated = api.openapi
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = add_hot_routes(generated())
-        return app.openapi_schema
+        if api.openapi_schema is None:
+            api.openapi_schema = add_hot_routes(generated())
+        return api.openapi_schema
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    api.openapi = openapi  # type: ignore[method-assign]

@@ -94,60 +94,60 @@ def _amounts(error: DomainError) -> Mapping[str, object]:
     }
 
 
-def _store_unavailable(request: Request, error: Exception) -> Response:
-    log.error("store.unavailable", error=str(error))
-    return domain_error_response(
-        request, Unavailable("the engine cannot record new work just now; please try again")
-    )
+def failure_response(request: Request, error: Exception) -> Response:
+    """Any failure of a route as a reply; what nobody foresaw is a 500 that says nothing."""
+    match error:
+        case DomainError():
+            return domain_error_response(request, error)
+        case StoreUnavailable() | ReadModelUnavailable():
+            log.error("store.unavailable", error=str(error))
+            unavailable = Unavailable("the engine cannot record new work now; please try again")
+            return domain_error_response(request, unavailable)
+        case PayloadErased():
+            return error_response(
+                request, 410, "payload_erased", "this account's payloads were erased"
+            )
+        case RequestValidationError():
+            return _validation_error(request, error)
+        case HTTPException():
+            return _http_exception(request, error)
+        case _:
+            log.error("request.failed", request_id=request_id_of(request), exc_info=error)
+            return error_response(
+                request, 500, "internal_error", "something went wrong here; it was recorded"
+            )
 
 
-def _http_exception(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
+def _http_exception(request: Request, error: HTTPException) -> Response:
     codes = {404: "route_not_found", 405: "method_not_allowed"}
     messages = {404: "there is no such route", 405: "this route does not take that method"}
+    status = error.status_code
     return error_response(
         request, status, codes.get(status, "http_error"), messages.get(status, "refused")
     )
 
 
-def _validation_error(request: Request, error: Exception) -> Response:
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
-    first = problems[0] if problems else {"loc": (), "msg": "invalid"}
-    place = [str(part) for part in first["loc"][1:]]
-    if first.get("type") == "json_invalid":
+def _validation_error(request: Request, error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
         return error_response(request, 400, "invalid_json", "the body is not valid JSON")
-    return error_response(
-        request,
-        400,
-        "invalid_request",
-        f"{'.'.join(place) or 'body'}: {first['msg']}",
-        param=".".join(place) or None,
-    )
+    place = ".".join(str(part) for part in first["loc"][1:])
+    message = f"{place or 'body'}: {first['msg']}"
+    return error_response(request, 400, "invalid_request", message, param=place or None)
 
 
-def _gone(request: Request, _error: Exception) -> Response:
-    return error_response(request, 410, "payload_erased", "this account's payloads were erased")
-
-
-def _internal_error(request: Request, error: Exception) -> Response:
-    log.error("request.failed", request_id=request_id_of(request), exc_info=error)
-    return error_response(
-        request, 500, "internal_error", "something went wrong here; it was recorded"
-    )
-
-
-def _refused(request: Request, error: Exception) -> Response:
-    if not isinstance(error, DomainError):
-        raise error
-    return domain_error_response(request, error)
+FAILURES: tuple[type[Exception], ...] = (
+    DomainError,
+    StoreUnavailable,
+    ReadModelUnavailable,
+    PayloadErased,
+    RequestValidationError,
+    HTTPException,
+    Exception,
+)
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """Gives every failure of a route its reply."""
-    app.add_exception_handler(DomainError, _refused)
-    app.add_exception_handler(StoreUnavailable, _store_unavailable)
-    app.add_exception_handler(ReadModelUnavailable, _store_unavailable)
-    app.add_exception_handler(PayloadErased, _gone)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(Exception, _internal_error)
+    for failure in FAILURES:
+        app.add_exception_handler(failure, failure_response)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from infra.bootstrap import Engine, engine
@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
         return port
 
 
-def _server(app: FastAPI, settings: Settings) -> _Server:
+def _server(app: ASGIApp, settings: Settings) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
@@ -44,6 +44,7 @@ def _server(app: FastAPI, settings: Settings) -> _Server:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,
             backlog=4096,
             timeout_graceful_shutdown=CLOSE_SECONDS,
         )

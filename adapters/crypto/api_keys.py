@@ -32,7 +32,7 @@ class KeyedSecrets:
         return self._described(secret)
 
     def key_hash(self, secret: str) -> str:
-        return hmac.digest(self._pepper, secret.encode(), hashlib.sha256).hex()
+        return hmac.new(self._pepper, secret.encode(), hashlib.sha256).hexdigest()
 
     def new_webhook_secret(self) -> str:
         return "whsec_" + base64.b64encode(secrets.token_bytes(RANDOM_BYTES)).decode()

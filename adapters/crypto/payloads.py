@@ -6,12 +6,12 @@ Nonces are random: one data key is good for 2³² payloads, by the bound of NIST
 import asyncio
 import hashlib
 import hmac
-import os
 from collections import OrderedDict
 
 from cryptography.exceptions import InvalidTag
 
 from adapters.crypto.data_keys import DataKey, DataKeys
+from adapters.system.randomness import RandomPool
 from domain.ids import Kind
 from domain.ports.blobs import BlobMissing, BlobStore
 from domain.ports.clock import Ids
@@ -21,6 +21,8 @@ INLINE_BYTES = 8 * 1024
 # Above this the cipher itself takes longer than a hop to a thread.
 HOP_BYTES = 256 * 1024
 NONCE_BYTES = 12
+
+_random = RandomPool()
 
 
 class SealedPayloads:
@@ -105,7 +107,7 @@ class SealedPayloads:
 
 
 def _encrypt(key: DataKey, context: str, plain: bytes) -> bytes:
-    nonce = os.urandom(NONCE_BYTES)
+    nonce = _random.take(NONCE_BYTES)
     return nonce + key.cipher.encrypt(nonce, plain, _bound(key, context))
 
 
@@ -126,4 +128,4 @@ def _bound(key: DataKey, context: str) -> bytes:
 
 
 def _fingerprint(key: DataKey, content: bytes) -> str:
-    return hmac.digest(key.mac_key, content, hashlib.sha256).hex()[:32]
+    return hmac.new(key.mac_key, content, hashlib.sha256).hexdigest()[:32]

@@ -1,9 +1,9 @@
 """The system clock and time-ordered random ids."""
 
-import os
 import threading
 import time
 
+from adapters.system.randomness import RandomPool
 from domain.ids import Kind
 
 
@@ -26,13 +26,14 @@ class TimeOrderedIds:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._random = RandomPool()
         self._last = 0
 
     def new(self, kind: Kind) -> str:
         with self._lock:
-            fresh = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10))
+            fresh = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(self._random.take(10))
             if fresh >> 80 <= self._last >> 80:
                 # A random step keeps ids of one millisecond unguessable and in order.
-                fresh = self._last + 1 + int.from_bytes(os.urandom(6))
+                fresh = self._last + 1 + int.from_bytes(self._random.take(6))
             self._last = fresh
         return f"{kind.value}_{fresh:032x}"

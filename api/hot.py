@@ -1,0 +1,54 @@
+"""The hot routes: two endpoints that carry the load and do not pay for the rest.
+
+A request that matches goes straight to its endpoint; every other one goes on to the FastAPI
+application. Errors come out the same on both ways (decision 0007).
+"""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import failure_response
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+COLLECTION = "/v1/jobs"
+MEMBER = "/v1/jobs/"
+
+
+class HotRoutes:
+    """`POST /v1/jobs` and `GET /v1/jobs/{job_id}` in front of `rest`."""
+
+    def __init__(self, app: FastAPI, rest: ASGIApp, submit: Endpoint, get: Endpoint) -> None:
+        self._app = app
+        self._rest = rest
+        self._submit = submit
+        self._get = get
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._match(scope)
+        if endpoint is None:
+            await self._rest(scope, receive, send)
+            return
+        scope["app"] = self._app
+        request = Request(scope, receive)
+        try:
+            response = await endpoint(request)
+        except Exception as error:  # noqa: BLE001 - the HTTP error handler
+            response = failure_response(request, error)
+        await response(scope, receive, send)
+
+    def _match(self, scope: Scope) -> Endpoint | None:
+        if scope["type"] != "http":
+            return None
+        path: str = scope["path"]
+        if path == COLLECTION:
+            return self._submit if scope["method"] == "POST" else None
+        if scope["method"] == "GET" and path.startswith(MEMBER):
+            job_id = path[len(MEMBER) :]
+            if "/" not in job_id:
+                scope["path_params"] = {"job_id": job_id}
+                return self._get
+        return None
