@@ -1,5 +1,6 @@
 """The webhook routes over HTTP, with the official client where it knows them."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,6 @@ import openai
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from domain.webhooks.registration import MAX_ENDPOINTS
 from tests.support.client import Account, chat
 from tests.support.engine import RunningEngine, running_engine
 from tests.support.webhook_receiver import Reply, WebhookReceiver
@@ -59,8 +59,9 @@ async def only_delivery(account: Account, query: str = "") -> dict[str, Any]:
 async def finished_delivery(account: Account, receiver: WebhookReceiver) -> dict[str, Any]:
     """The one delivery, made and recorded."""
     await receiver.count(1)
-    while (delivery := await only_delivery(account))["status"] == "pending":
-        continue
+    async with asyncio.timeout(10):
+        while (delivery := await only_delivery(account))["status"] == "pending":
+            await asyncio.sleep(0.01)
     return delivery
 
 
@@ -248,8 +249,9 @@ async def test_an_endpoint_that_answers_410_is_shown_as_disabled(
     await account.submit()
     assert (await finished_delivery(account, receiver))["status"] == "disabled"
     path = f"/v1/webhook_endpoints/{endpoint['id']}"
-    while (await account.get(path)).json["enabled"]:
-        continue
+    async with asyncio.timeout(10):
+        while (await account.get(path)).json["enabled"]:
+            await asyncio.sleep(0.01)
 
 
 async def test_endpoints_are_listed_newest_first_in_pages(
@@ -260,86 +262,3 @@ async def test_endpoints_are_listed_newest_first_in_pages(
     second = (await account.get(f"/v1/webhook_endpoints?after={first['last_id']}")).json
     assert [e["id"] for e in [*first["data"], *second["data"]]] == ids[::-1]
     assert (first["has_more"], second["has_more"]) == (True, False)
-
-
-async def test_another_account_sees_nothing(
-    gateway: RunningEngine, account: Account, receiver: WebhookReceiver
-) -> None:
-    endpoint = await create(account, receiver.url)
-    await account.submit()
-    delivery = await finished_delivery(account, receiver)
-    other = await gateway.account()
-    endpoint_path = f"/v1/webhook_endpoints/{endpoint['id']}"
-    delivery_path = f"/v1/webhook_deliveries/{delivery['id']}"
-    replies = [
-        await other.get(endpoint_path),
-        await other.post(endpoint_path, {"name": "mine"}),
-        await other.send("DELETE", endpoint_path),
-        await other.post(f"{endpoint_path}/rotate_secret"),
-        await other.post(f"{endpoint_path}/test"),
-        await other.post(f"{endpoint_path}/replay", {"since": 1}),
-        await other.get(delivery_path),
-        await other.post(f"{delivery_path}/redeliver"),
-    ]
-    assert {reply.status for reply in replies} == {404}
-    assert (await other.get("/v1/webhook_endpoints")).json["data"] == []
-    assert (await other.get("/v1/webhook_deliveries")).json["data"] == []
-
-
-async def test_a_key_without_the_scope_is_refused(account: Account) -> None:
-    _, reader = await account.key("billing:read")
-    assert (await reader.get("/v1/webhook_endpoints")).status == 403
-    assert (await reader.get("/v1/webhook_endpoints/default/secret")).status == 403
-    assert (await reader.get("/v1/webhook_deliveries")).status == 403
-
-
-async def test_a_private_target_is_refused_where_they_are_not_allowed(tmp_path: Path) -> None:
-    async with running_engine(tmp_path, webhooks={"allow_private_targets": False}) as gateway:
-        account = await gateway.account()
-        head = gateway.head
-        body = {"url": "https://127.0.0.1/hook", "event_types": EVERY}
-        reply = await account.post("/v1/webhook_endpoints", body)
-        assert (reply.status, reply.error["code"]) == (400, "webhook_target_refused")
-        assert reply.error["param"] == "url"
-        assert gateway.head == head
-
-
-@pytest.mark.parametrize(
-    ("changes", "param"),
-    [
-        ({"event_types": []}, "event_types"),
-        ({"event_types": ["job.unknown"]}, "event_types.0"),
-        ({"payload": "fat"}, "payload"),
-        ({"url": 7}, "url"),
-        ({"colour": "red"}, "colour"),
-        ({"name": "n" * 101}, "name"),
-    ],
-)
-async def test_a_bad_endpoint_is_refused_and_nothing_is_recorded(
-    gateway: RunningEngine, account: Account, changes: dict[str, Any], param: str
-) -> None:
-    head = gateway.head
-    body = {"url": "https://example.com/", "event_types": EVERY, **changes}
-    reply = await account.post("/v1/webhook_endpoints", body)
-    assert reply.status == 400
-    assert reply.error["param"].startswith(param)
-    assert gateway.head == head
-
-
-@pytest.mark.parametrize("body", [{}, {"since": 2, "until": 1}, {"since": -1}, {"since": "now"}])
-async def test_a_bad_replay_is_refused(
-    account: Account, receiver: WebhookReceiver, body: dict[str, Any]
-) -> None:
-    endpoint = await create(account, receiver.url)
-    path = f"/v1/webhook_endpoints/{endpoint['id']}/replay"
-    assert (await account.post(path, body)).status == 400
-
-
-async def test_an_account_has_a_bounded_number_of_endpoints(
-    account: Account, receiver: WebhookReceiver
-) -> None:
-    for _ in range(MAX_ENDPOINTS):
-        await create(account, receiver.url)
-    body = {"url": receiver.url, "event_types": EVERY}
-    reply = await account.post("/v1/webhook_endpoints", body)
-    assert (reply.status, reply.error["code"]) == (409, "webhook_endpoint_limit")

@@ -9,17 +9,13 @@ import openai
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from domain.event import Event, Recorded
 from domain.inference.events import WebhookTarget
-from domain.ports.consumer import Outcome
-from domain.webhooks.commands import DeleteEndpoint, Redeliver, RotateSecret, UpdateEndpoint
+from domain.webhooks.commands import DeleteEndpoint, RotateSecret, UpdateEndpoint
 from domain.webhooks.events import DeliveryAttempted
-from domain.webhooks.handle import change_delivery
 from domain.webhooks.replay import replay
 from domain.webhooks.secrets import secret_context
 from tests.support.webhook_engine import ACCOUNT, ORIGIN, WebhookEngine, webhook_engine
 from tests.support.webhook_receiver import Reply, WebhookReceiver
-from workers.webhooks.deliverer import DeliveryLimits
 
 
 @pytest.fixture
@@ -264,148 +260,3 @@ async def test_after_a_rotation_the_old_secret_does_not_verify(
     assert received.is_signed_with(new)
     with pytest.raises(WebhookVerificationError):
         received.is_signed_with(old)
-
-
-async def test_a_redelivery_sends_the_same_message_again(
-    engine: WebhookEngine, receiver: WebhookReceiver
-) -> None:
-    await engine.create_endpoint(receiver.url)
-    await engine.complete_job()
-    delivery_id = await only_delivery(engine)
-    await engine.ended(delivery_id)
-    await change_delivery(engine.store, delivery_id, Redeliver(0), ORIGIN)
-    first, second = await receiver.count(2)
-    assert (first.message_id, first.body) == (second.message_id, second.body)
-
-
-async def test_a_replay_delivers_what_came_before_the_endpoint(
-    engine: WebhookEngine, receiver: WebhookReceiver
-) -> None:
-    ended = [await engine.complete_job() for _ in range(3)]
-    await engine.scheduled()
-    endpoint_id, _ = await engine.create_endpoint(receiver.url)
-    listed = engine.directory.get(ACCOUNT, endpoint_id)
-    assert listed is not None
-    count = await replay(engine.store, listed.endpoint, ended[0].recorded_at, 2**60, 0, ORIGIN)
-    received = await receiver.count(3)
-    assert count == 3
-    assert {r.message_id for r in received} == {event.event_id for event in ended}
-
-
-async def test_a_replay_keeps_to_its_times(engine: WebhookEngine) -> None:
-    before = await engine.complete_job()
-    await asyncio.sleep(0.005)
-    within = await engine.complete_job()
-    await asyncio.sleep(0.005)
-    await engine.complete_job()
-    endpoint_id, _ = await engine.create_endpoint("http://127.0.0.1:1/")
-    listed = engine.directory.get(ACCOUNT, endpoint_id)
-    assert listed is not None
-    since, until = before.recorded_at + 1, within.recorded_at
-    assert await replay(engine.store, listed.endpoint, since, until, 2**60, ORIGIN) == 1
-
-
-async def test_a_ping_is_signed_sent_once_and_recorded(
-    engine: WebhookEngine, receiver: WebhookReceiver
-) -> None:
-    receiver.always(Reply(500))
-    endpoint_id, secret = await engine.create_endpoint(receiver.url)
-    listed = engine.directory.get(ACCOUNT, endpoint_id)
-    assert listed is not None
-    result = await engine.deliveries.ping(listed.endpoint, "job.completed", ORIGIN)
-    (received,) = receiver.received
-    assert result.status_code == 500
-    assert received.is_signed_with(secret)
-    assert received.message["data"]["ping"] is True
-    assert (await engine.ended(await only_delivery(engine))).status == "failed"
-
-
-async def test_an_event_handled_twice_is_scheduled_once(engine: WebhookEngine) -> None:
-    await engine.create_endpoint("http://127.0.0.1:1/")
-    ended = await engine.complete_job()
-    await engine.scheduled()
-    (route,) = (r for r in engine.intake.consumer.routes if r.event_type is type(ended.event))
-    outcome = route.handle(ended)
-    assert isinstance(outcome, Outcome)
-    assert [write.stream for write in outcome.writes] == [await only_delivery(engine)]
-
-
-async def test_what_was_sent_and_not_recorded_is_sent_again_after_a_restart(
-    tmp_path: Path, receiver: WebhookReceiver
-) -> None:
-    receiver.answer(Reply(delay=5))
-    async with webhook_engine(tmp_path, limits=DeliveryLimits(drain_seconds=0)) as engine:
-        await engine.start()
-        await engine.create_endpoint(receiver.url)
-        await engine.complete_job()
-        await receiver.count(1)
-    async with webhook_engine(tmp_path) as engine:
-        await engine.start()
-        first, second = await receiver.count(2)
-        assert (first.message_id, first.body) == (second.message_id, second.body)
-
-
-async def test_a_drain_lets_what_is_being_sent_finish(
-    tmp_path: Path, receiver: WebhookReceiver
-) -> None:
-    receiver.answer(Reply(delay=0.1))
-    async with webhook_engine(tmp_path) as engine:
-        await engine.start()
-        await engine.create_endpoint(receiver.url)
-        await engine.complete_job()
-        await receiver.count(1)
-        await engine.deliverer.drain()
-        assert (await engine.ended(await only_delivery(engine))).status == "delivered"
-
-
-async def test_after_a_restart_events_are_told_to_the_endpoints_there_are(
-    tmp_path: Path, receiver: WebhookReceiver
-) -> None:
-    async with webhook_engine(tmp_path) as engine:
-        await engine.start()
-        await engine.create_endpoint(receiver.url)
-        await engine.scheduled()
-    async with webhook_engine(tmp_path) as engine:
-        await engine.start()
-        ended = await engine.complete_job()
-        (received,) = await receiver.count(1)
-        assert received.message_id == ended.event_id
-
-
-async def test_an_event_is_told_to_the_endpoints_that_there_were_when_it_happened(
-    tmp_path: Path,
-) -> None:
-    async with webhook_engine(tmp_path) as engine:
-        await engine.complete_job()
-        await engine.create_endpoint("http://127.0.0.1:1/")
-        after = await engine.complete_job()
-        await engine.follow()
-        assert [s.message_id for s in await engine.scheduled()] == [after.event_id]
-
-
-async def test_one_host_gets_no_more_at_once_than_it_may(
-    tmp_path: Path, receiver: WebhookReceiver
-) -> None:
-    receiver.always(Reply(delay=0.02))
-    async with webhook_engine(tmp_path, limits=DeliveryLimits(per_host=2)) as engine:
-        await engine.create_endpoint(receiver.url)
-        ended: list[Recorded[Event]] = [await engine.complete_job() for _ in range(10)]
-        await engine.start()
-        received = await receiver.count(10)
-        assert {r.message_id for r in received} == {event.event_id for event in ended}
-        assert receiver.most_at_once == 2
-
-
-async def test_a_slow_host_does_not_hold_up_another(
-    tmp_path: Path, receiver: WebhookReceiver
-) -> None:
-    limits = DeliveryLimits(concurrency=4, per_host=2, drain_seconds=0)
-    async with WebhookReceiver() as slow, webhook_engine(tmp_path, limits=limits) as engine:
-        slow.always(Reply(delay=60))
-        await engine.open_account()
-        for _ in range(20):
-            await engine.complete_job(WebhookTarget(url=slow.url))
-        await engine.complete_job(WebhookTarget(url=receiver.url))
-        await engine.start()
-        assert await receiver.count(1)
-        assert len(slow.received) == 2

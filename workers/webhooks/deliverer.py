@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,7 +14,7 @@ from domain.errors import StoreUnavailable
 from domain.ports.clock import Clock
 from domain.ports.work_queue import WorkItem, WorkQueue
 from workers.webhooks.agenda import Agenda
-from workers.webhooks.deliveries import Deliveries, Pending
+from workers.webhooks.deliveries import Pending
 
 # After how long an item is looked at again when the store was away, or when its attempt broke.
 AWAY_MS = 1_000
@@ -33,6 +33,14 @@ class DeliveryLimits:
     drain_seconds: float = 10.0
 
 
+class Attempts(Protocol):
+    """What makes single attempts: `workers.webhooks.deliveries.Deliveries`."""
+
+    async def pending(self, delivery_id: str) -> Pending | None: ...
+
+    async def attempt(self, pending: Pending) -> None: ...
+
+
 @dataclass(slots=True)
 class _Lane:
     """One host: how many tasks send to it, and which deliveries wait for one of them."""
@@ -45,7 +53,7 @@ class Deliverer:
     """Makes deliveries when they are due. A slow host holds up nobody but itself."""
 
     def __init__(
-        self, deliveries: Deliveries, queue: WorkQueue, clock: Clock, limits: DeliveryLimits
+        self, deliveries: Attempts, queue: WorkQueue, clock: Clock, limits: DeliveryLimits
     ) -> None:
         self._deliveries, self._queue = deliveries, queue
         self._clock, self._limits = clock, limits
