@@ -34,13 +34,13 @@ HOUSE_ACCOUNT = "acct_house"
 
 def derived_id(kind: Kind, *parts: str) -> str:
     """An id of `kind` that is the same for the same parts, in 32 hexadecimal digits."""
-    digest = sha256("\x1f".join((kind.value, *parts)).encode()).hexdigest()
-    return f"{kind.value}_{digest[:32]}"
+    digest = sha256("\x1f".join((kind, *parts)).encode()).hexdigest()
+    return kind + "_" + digest[:32]
 
 
 def charge_id(job_id: str) -> str:
     """The id of the one charge that a job can have (promise P2)."""
-    return f"{Kind.CHARGE.value}_{job_id.partition('_')[2]}"
+    return Kind.CHARGE + "_" + job_id.partition("_")[2]
 
 
 def ledger_entry_id(source_id: str, seq: int) -> str:

@@ -36,4 +36,4 @@ class TimeOrderedIds:
                 # A random step keeps ids of one millisecond unguessable and in order.
                 fresh = self._last + 1 + int.from_bytes(self._random.take(6))
             self._last = fresh
-        return f"{kind.value}_{fresh:032x}"
+        return kind + f"_{fresh:032x}"

@@ -10,7 +10,15 @@ import argparse
 import uvloop
 
 from infra.benchmarks.http_load import Measured, post, run_load
-from infra.benchmarks.subjects import HOST, Subject, bare_server, gateway, job_body, pin_load
+from infra.benchmarks.subjects import (
+    HOST,
+    Subject,
+    bare_server,
+    data_folder,
+    gateway,
+    job_body,
+    pin_load,
+)
 
 
 async def measure(subject: Subject, count: int, in_flight: int) -> Measured:
@@ -27,7 +35,8 @@ def report(name: str, measured: Measured, subject: Subject) -> None:
     """One line of the result."""
     print(
         f"{name:28} {measured.per_second:8.0f}/s   p50 {measured.percentile_ms(0.5):6.1f} ms   "
-        f"p99 {measured.percentile_ms(0.99):6.1f} ms   {measured.cpu_us:5.0f} µs CPU   {subject.memory_mb:5.0f} MB   "
+        f"p99 {measured.percentile_ms(0.99):6.1f} ms   {measured.cpu_us:5.0f} µs CPU   "
+        f"{subject.memory_mb:5.0f} MB   "
         f"{dict(measured.statuses)}"
     )
 
@@ -41,10 +50,10 @@ def main() -> None:
     with bare_server() as subject:
         bare = uvloop.run(measure(subject, given.count, given.in_flight))
         report("same stack, nothing recorded", bare, subject)
-    with gateway(GATEWAYZ_DISPATCH__CONCURRENCY="1") as subject:
+    with data_folder() as folder, gateway(folder, GATEWAYZ_DISPATCH__CONCURRENCY="1") as subject:
         accepted = uvloop.run(measure(subject, given.count, given.in_flight))
         report("jobs accepted durably", accepted, subject)
-    with gateway() as subject:
+    with data_folder() as folder, gateway(folder) as subject:
         running = uvloop.run(measure(subject, given.count, given.in_flight))
         report("…while 500 of them run", running, subject)
     print(f"ratio to the bare stack: {accepted.per_second / bare.per_second:.2f}")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,21 +78,29 @@ def _port_of(running: "subprocess.Popen[str]") -> int:
 
 
 @contextlib.contextmanager
-def gateway(upstream_port: int | None = None, **environment: str) -> Iterator[Subject]:
-    """An engine on an empty data directory, pinned to the subject core, with default settings.
+def data_folder() -> Iterator[Path]:
+    """A folder for one engine's configuration and data, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="gatewayz-bench-") as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def gateway(
+    folder: Path, upstream_port: int | None = None, **environment: str
+) -> Iterator[Subject]:
+    """An engine on `folder`, pinned to the subject core, with default settings.
 
     With `upstream_port` it has the model `bench/chat` at the mock provider.
     """
-    with tempfile.TemporaryDirectory(prefix="gatewayz-bench-") as folder:
-        config = Path(folder) / "gatewayz.yaml"
-        config.write_text(json.dumps(_config(upstream_port)))
-        command = [
-            *(sys.executable, "-m", "infra.main", "serve", "--config", str(config)),
-            *("--data", f"{folder}/data", "--port", "0"),
-        ]
-        environment |= {"GATEWAYZ_BOOTSTRAP_ADMIN_KEY": ADMIN_KEY}
-        with process(command, SUBJECT_CORE, **environment) as (pid, port):
-            yield Subject(pid, port, customer(port))
+    config = folder / "gatewayz.yaml"
+    config.write_text(json.dumps(_config(upstream_port)))
+    command = [
+        *(sys.executable, "-m", "infra.main", "serve", "--config", str(config)),
+        *("--data", str(folder / "data"), "--port", "0"),
+    ]
+    environment |= {"GATEWAYZ_BOOTSTRAP_ADMIN_KEY": ADMIN_KEY}
+    with process(command, SUBJECT_CORE, **environment) as (pid, port):
+        yield Subject(pid, port, customer(port))
 
 
 def _config(upstream_port: int | None) -> dict[str, object]:
@@ -114,7 +122,9 @@ def customer(port: int, credit_usd: str = "100000.00") -> str:
     return key
 
 
-def call(port: int, path: str, body: dict[str, object] | None = None, key: str = ADMIN_KEY) -> dict:  # type: ignore[type-arg]
+def call(
+    port: int, path: str, body: Mapping[str, object] | None = None, key: str = ADMIN_KEY
+) -> dict:  # type: ignore[type-arg]
     """One JSON request outside of what is measured."""
     request = urllib.request.Request(
         f"http://{HOST}:{port}{path}",
