@@ -56,10 +56,10 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises the driver's failures as `ReadModelUnavailable`."""
+    """Raises the driver's failures as `ReadModelUnavailable`; a number too large is one of them."""
     try:
         yield
     except DBAPIError as error:
         raise ReadModelUnavailable(f"the read models: {error.orig}") from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, OverflowError) as error:
         raise ReadModelUnavailable(f"the read models: {error}") from error

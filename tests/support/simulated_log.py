@@ -122,8 +122,8 @@ class SimulatedLog:
             if isinstance(event, ChargeRecorded):
                 self.append(account_id, event.charge_id, event)
                 continue
-            self.jobs[job_id] = evolve(self.jobs.get(job_id), event)
             recorded = self.append(account_id, job_id, event)
+            self.jobs[job_id] = evolve(self.jobs.get(job_id), event)
             self.histories.setdefault(job_id, []).append(recorded)
 
     def submit(self, account_id: str, accepted: JobAccepted) -> None:
@@ -146,7 +146,7 @@ class SimulatedLog:
     def append(self, account_id: str, stream: str, event: Event) -> Recorded[Event]:
         """Records one event with its effects on the wallet, as the store does."""
         position = len(self.entries) + 1
-        version = self._streams[stream] = self._streams.get(stream, 0) + 1
+        version = self._streams.get(stream, 0) + 1
         recorded = self._post(
             Recorded(
                 position=position,
@@ -163,6 +163,7 @@ class SimulatedLog:
                 event=event,
             )
         )
+        self._streams[stream] = version
         self.add(recorded)
         return recorded
 

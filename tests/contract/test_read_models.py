@@ -1,0 +1,237 @@
+"""The laws of `domain.ports.read_models.ReadModels`, for every adapter."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.sql.read_models import SqlReadModels
+from adapters.sql.verify import verify
+from domain.errors import InvalidRequest, NotFound
+from domain.event import Event, Recorded
+from domain.ports.event_store import Unreadable
+from domain.ports.read_models import Generation, ReadModelUnavailable
+from projections import jobs, ledger, queries
+from projections.folding import Rows
+from projections.listing import Page
+from tests.support.read_models import StoredSimulation, all_rows, fold_all, opened
+from tests.support.simulated_log import HOLD, SimulatedLog, job_accepted
+from workers.projector import catch_up, no_progress, rebuild, status
+
+ACCOUNT, OTHER = "acct_1", "acct_2"
+
+
+@pytest.fixture
+async def read_models(tmp_path: Path) -> AsyncIterator[SqlReadModels]:
+    async with opened(tmp_path / "read_models.db") as made:
+        yield made
+
+
+def log_of(count: int) -> SimulatedLog:
+    """A grant and `count` accepted jobs."""
+    log = SimulatedLog()
+    log.grant(ACCOUNT, 100 * HOLD)
+    for number in range(count):
+        log.submit(ACCOUNT, job_accepted(f"job_{number}", metadata={"n": str(number)}))
+    return log
+
+
+def active(generations: Sequence[Generation], name: str) -> Generation:
+    return next(g for g in generations if g.name == name and g.is_active)
+
+
+async def test_law_1_rows_and_position_move_together_or_not_at_all(
+    read_models: SqlReadModels,
+) -> None:
+    log = log_of(2)
+    await fold_all(read_models, log.entries, 10)
+    before = all_rows(read_models)
+    unstorable = replace(job_accepted("job_9"), deadline_at=2**70)
+    log.submit(ACCOUNT, unstorable)
+    with pytest.raises(ReadModelUnavailable):
+        await read_models.apply(await read_models.generations(), log.entries)
+    assert all_rows(read_models) == before
+    assert {g.position for g in await read_models.generations()} == {3}
+
+
+async def test_law_2_entries_that_were_applied_change_nothing(read_models: SqlReadModels) -> None:
+    log = log_of(3)
+    await fold_all(read_models, log.entries, 10)
+    before = all_rows(read_models)
+    await read_models.apply(await read_models.generations(), log.entries[:2])
+    assert all_rows(read_models) == before
+
+
+async def test_law_2_a_batch_that_would_leave_a_gap_is_refused(read_models: SqlReadModels) -> None:
+    log = log_of(3)
+    await fold_all(read_models, log.entries[:1], 10)
+    with pytest.raises(ValueError, match="gap"):
+        await read_models.apply(await read_models.generations(), log.entries[2:])
+    assert {g.position for g in await read_models.generations()} == {1}
+
+
+async def test_law_3_an_unreadable_entry_stops_only_the_projection_that_folds_it(
+    read_models: SqlReadModels,
+) -> None:
+    log = log_of(2)
+    log.add(Unreadable(4, "job_1", "inference.job.started", b"", "broken bytes"))
+    log.submit(ACCOUNT, job_accepted("job_3"))
+    await fold_all(read_models, log.entries, 10)
+    generations = await read_models.generations()
+    stopped = active(generations, "jobs")
+    assert (stopped.position, stopped.error) == (3, "broken bytes")
+    assert active(generations, "balances").position == 5
+    assert len(all_rows(read_models)["jobs"]) == 2
+
+
+async def test_law_3_a_fold_error_stops_just_before_its_entry(tmp_path: Path) -> None:
+    def refuse_the_third(rows: Rows, recorded: Recorded[Event]) -> None:
+        jobs.fold(rows, recorded)
+        if recorded.position == 3:
+            raise LookupError("half done")
+
+    broken = replace(jobs.PROJECTION, fold=refuse_the_third)
+    async with opened(tmp_path / "db", [broken, ledger.PROJECTION]) as read_models:
+        await fold_all(read_models, log_of(4).entries, 10)
+        generations = await read_models.generations()
+        assert active(generations, "jobs").error == "LookupError: half done"
+        assert active(generations, "jobs").position == 2
+        assert [row["id"] for row in all_rows(read_models)["jobs"]] == ["job_0"]
+        assert active(generations, "ledger").position == 5
+
+
+async def test_law_3_preparing_gives_a_stopped_projection_another_chance(
+    read_models: SqlReadModels,
+) -> None:
+    log = log_of(1)
+    log.add(Unreadable(3, "job_1", "inference.job.started", b"", "broken bytes"))
+    await fold_all(read_models, log.entries, 10)
+    assert all(g.error is None for g in await read_models.prepare())
+
+
+async def test_law_5_what_is_being_built_is_not_seen(read_models: SqlReadModels) -> None:
+    log = log_of(2)
+    await fold_all(read_models, log.entries, 10)
+    await read_models.build("jobs")
+    assert len((await read_models.fetch(queries.list_jobs(ACCOUNT, Page())))["data"]) == 2
+
+
+async def test_law_5_a_generation_behind_the_active_one_is_not_swapped_in(
+    read_models: SqlReadModels,
+) -> None:
+    await fold_all(read_models, log_of(2).entries, 10)
+    built = await read_models.build("jobs")
+    assert not await read_models.activate(built)
+    assert active(await read_models.generations(), "jobs").number == 1
+
+
+async def test_law_5_a_rebuilt_generation_replaces_the_damaged_one(
+    read_models: SqlReadModels,
+) -> None:
+    log = log_of(2)
+    await fold_all(read_models, log.entries, 10)
+    before = all_rows(read_models)
+    damage(read_models)
+    assert not await rebuild(read_models, StoredSimulation(log), ["jobs"])
+    assert all_rows(read_models) == before
+    assert [g.number for g in await read_models.generations() if g.name == "jobs"] == [2]
+
+
+async def test_law_5_a_new_version_builds_beside_and_is_swapped_in(tmp_path: Path) -> None:
+    log = log_of(2)
+    async with opened(tmp_path / "db") as first:
+        await fold_all(first, log.entries, 10)
+    newer = replace(jobs.PROJECTION, version=2)
+    async with opened(tmp_path / "db", [newer]) as second:
+        building = [g for g in await second.prepare() if not g.is_active]
+        assert len((await second.fetch(queries.list_jobs(ACCOUNT, Page())))["data"]) == 2
+        assert not await catch_up(second, StoredSimulation(log), building)
+        assert [(g.version, g.position) for g in await second.generations()] == [(2, 3)]
+        assert len(all_rows(second)["jobs"]) == 2
+
+
+async def test_law_6_a_list_says_the_position_that_its_rows_hold(
+    read_models: SqlReadModels,
+) -> None:
+    await fold_all(read_models, log_of(2).entries, 10)
+    assert (await read_models.fetch(queries.list_jobs(ACCOUNT, Page())))["as_of"] == "3"
+
+
+async def test_law_7_reading_before_the_first_build_is_unavailable(
+    read_models: SqlReadModels,
+) -> None:
+    await read_models.prepare()
+    with pytest.raises(ReadModelUnavailable):
+        await read_models.fetch(queries.list_jobs(ACCOUNT, Page()))
+
+
+async def test_another_account_sees_nothing(read_models: SqlReadModels) -> None:
+    await fold_all(read_models, log_of(2).entries, 10)
+    assert (await read_models.fetch(queries.list_jobs(OTHER, Page())))["data"] == []
+    with pytest.raises(NotFound):
+        await read_models.fetch(queries.find_job(OTHER, "job_0"))
+
+
+async def test_pages_follow_each_other_without_a_gap(read_models: SqlReadModels) -> None:
+    await fold_all(read_models, log_of(5).entries, 10)
+    page, seen = Page(limit=2), list[str]()
+    while True:
+        answer = await read_models.fetch(queries.list_jobs(ACCOUNT, page))
+        seen += [job["id"] for job in answer["data"]]
+        if not answer["has_more"]:
+            break
+        page = replace(page, after=answer["last_id"])
+    assert seen == ["job_4", "job_3", "job_2", "job_1", "job_0"]
+
+
+async def test_jobs_are_found_by_their_metadata(read_models: SqlReadModels) -> None:
+    await fold_all(read_models, log_of(3).entries, 10)
+    query = queries.list_jobs(ACCOUNT, Page(), metadata={"n": "1"})
+    assert [job["id"] for job in (await read_models.fetch(query))["data"]] == ["job_1"]
+
+
+@pytest.mark.parametrize("page", [Page(after="job_99"), Page(as_of=99)])
+async def test_a_cursor_or_position_that_was_never_given_is_refused(
+    read_models: SqlReadModels, page: Page
+) -> None:
+    await fold_all(read_models, log_of(1).entries, 10)
+    with pytest.raises(InvalidRequest):
+        await read_models.fetch(queries.list_jobs(ACCOUNT, page))
+
+
+async def test_verify_finds_nothing_in_sound_read_models(read_models: SqlReadModels) -> None:
+    log = log_of(3)
+    await fold_all(read_models, log.entries, 10)
+    names = list(read_models.projections)
+    assert await verify(read_models, StoredSimulation(log), names, no_progress) == ()
+
+
+async def test_verify_compares_at_the_position_that_the_read_models_hold(
+    read_models: SqlReadModels,
+) -> None:
+    log = log_of(3)
+    await fold_all(read_models, log.entries[:2], 10)
+    assert await verify(read_models, StoredSimulation(log), ["jobs"], no_progress) == ()
+
+
+async def test_verify_names_the_row_that_differs(read_models: SqlReadModels) -> None:
+    log = log_of(3)
+    await fold_all(read_models, log.entries, 10)
+    damage(read_models)
+    (difference,) = await verify(read_models, StoredSimulation(log), ["jobs"], no_progress)
+    assert (difference.table, difference.key) == ("jobs", ("job_1",))
+    assert difference.live is not None
+    assert difference.live["model"] == "forged"
+
+
+async def test_status_tells_the_lag(read_models: SqlReadModels) -> None:
+    log = log_of(3)
+    await fold_all(read_models, log.entries[:1], 10)
+    assert {s.lag for s in await status(read_models, StoredSimulation(log))} == {3}
+
+
+def damage(read_models: SqlReadModels) -> None:
+    """Changes a row behind the projector's back."""
+    with read_models.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs_v1_g1 SET model = 'forged' WHERE id = 'job_1'")

@@ -1,0 +1,94 @@
+"""The read models over the embedded event store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from adapters.codec.events import EventCodec
+from adapters.sql.engine import open_sqlite
+from adapters.sql.read_models import SqlReadModels
+from adapters.sql.verify import verify
+from adapters.sqlite.event_store import SqliteEventStore
+from adapters.system.clock import SystemClock, TimeOrderedIds
+from domain.billing.events import CreditGranted
+from domain.event import Event, Origin, Recorded
+from domain.event_types import ALL_EVENTS
+from domain.inference.events import CancelRequested, JobCancelled, JobStarted
+from domain.ports.event_store import Append, StreamWrite
+from projections import balances
+from projections.invariants import violations
+from tests.support.read_models import all_rows
+from tests.support.simulated_log import HOLD, job_accepted
+from workers.projector import Projector, no_progress, rebuild
+
+ACCOUNT = "acct_1"
+ORIGIN = Origin(ACCOUNT, "key", "key_1", "req_1")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteEventStore]:
+    made = SqliteEventStore(
+        tmp_path / "events.db", EventCodec(ALL_EVENTS), SystemClock(), TimeOrderedIds(), "process"
+    )
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def read_models(tmp_path: Path) -> AsyncIterator[SqlReadModels]:
+    made = SqlReadModels(open_sqlite(tmp_path / "read_models.db"))
+    yield made
+    await made.close()
+
+
+async def append(store: SqliteEventStore, stream: str, version: int, *events: Event) -> None:
+    await store.append(Append(ORIGIN, (StreamWrite(stream, version, events),)))
+
+
+async def run_jobs(store: SqliteEventStore, count: int) -> None:
+    grant = CreditGranted(
+        credit_id="crd_1", bucket="purchased", picodollars=1_000 * HOLD, reason="test"
+    )
+    await append(store, grant.credit_id, 0, grant)
+    await asyncio.gather(*(run_job(store, f"job_{number}") for number in range(count)))
+
+
+async def run_job(store: SqliteEventStore, job_id: str) -> None:
+    await append(store, job_id, 0, job_accepted(job_id))
+    started = JobStarted(job_id=job_id, lease_id="lease_1", worker_id="w1", lease_until=1)
+    await append(store, job_id, 1, started, CancelRequested(job_id=job_id))
+    await append(store, job_id, 3, JobCancelled(job_id=job_id))
+
+
+async def test_the_live_read_models_equal_a_replay_and_the_stores_wallets(
+    store: SqliteEventStore, read_models: SqlReadModels
+) -> None:
+    projector = Projector(store.log, read_models, SystemClock())
+    running = asyncio.create_task(projector.run())
+    await run_jobs(store, 50)
+    assert await projector.caught_up(store.log.head(), 10)
+    names = list(read_models.projections)
+    assert await verify(read_models, store, names, no_progress) == ()
+    rows = {row["account_id"]: row for row in all_rows(read_models)["balances"]}
+    assert balances.wallet_of(rows[ACCOUNT]) == await store.wallet(ACCOUNT)
+    projector.stop()
+    await running
+
+
+async def test_the_stores_log_breaks_no_rule(store: SqliteEventStore) -> None:
+    await run_jobs(store, 20)
+    log = [entry for entry in await store.read_log(0, 1_000) if isinstance(entry, Recorded)]
+    wallets = {ACCOUNT: await store.wallet(ACCOUNT)}
+    assert violations(log, drained=True, wallets=wallets) == []
+
+
+async def test_read_models_that_were_deleted_are_rebuilt_from_the_store(
+    store: SqliteEventStore, read_models: SqlReadModels
+) -> None:
+    await run_jobs(store, 20)
+    names = list(read_models.projections)
+    assert await rebuild(read_models, store, names) == ()
+    assert await verify(read_models, store, names, no_progress) == ()
+    assert len(all_rows(read_models)["jobs"]) == 20
