@@ -72,14 +72,17 @@ class JobRun:
         self._job: Job
         self._version = 0
         self._origin: Origin
-        self._task: asyncio.Task[None] | None = None
+        self._calling: asyncio.Task[Any] | None = None
         self._stop_asked = False
 
     def stop(self) -> None:
-        """Ends the run because the customer asked; the upstream connection is closed."""
+        """Ends the run because the customer asked; the upstream connection is closed.
+
+        An answer that is complete already is recorded: only the call can be stopped.
+        """
         self._stop_asked = True
-        if self._task is not None:
-            self._task.cancel()
+        if self._calling is not None:
+            self._calling.cancel()
 
     @property
     def is_started(self) -> bool:
@@ -88,7 +91,6 @@ class JobRun:
 
     async def run(self) -> None:
         """Runs the job. Returns when its end, or the loss of its lease, is certain."""
-        self._task = asyncio.current_task()
         try:
             await self._load()
             if self._job.starts >= MAX_STARTS:
@@ -124,6 +126,7 @@ class JobRun:
 
     async def _work(self) -> JobCommand:
         """Calls providers until there is an answer or none can be had."""
+        self._calling = asyncio.current_task()
         try:
             result = await self._ports.engine.run(await self._request(), self._record_failure)
             if isinstance(result, Answered):
@@ -134,9 +137,11 @@ class JobRun:
         except asyncio.CancelledError:
             if not self._stop_asked:
                 raise
-            if self._task is not None:
-                self._task.uncancel()
+            if self._calling is not None:
+                self._calling.uncancel()
             return StopJob(self.lease_id, self._job.failed_attempts)
+        finally:
+            self._calling = None
 
     async def _request(self) -> InferenceRequest:
         accepted = self._job.accepted
