@@ -1,0 +1,63 @@
+"""API keys over HTTP: revoking, rotating and scopes act on the next request."""
+
+import pytest
+
+from tests.support.client import Account, Client
+from tests.support.engine import RunningEngine
+
+
+async def test_a_revoked_key_stops_with_the_next_request(account: Account) -> None:
+    key_id, second = await account.key("jobs")
+    assert (await second.get("/v1/jobs")).status == 200
+    assert (await account.post(f"/v1/keys/{key_id}/revoke")).json["status"] == "revoked"
+    reply = await second.get("/v1/jobs")
+    assert (reply.status, reply.error["code"]) == (401, "api_key_revoked")
+
+
+async def test_a_revoked_key_stops_for_submissions_too(
+    engine: RunningEngine, account: Account
+) -> None:
+    key_id, second = await account.key("jobs")
+    await second.submit()
+    await account.send("DELETE", f"/v1/keys/{key_id}")
+    assert (await second.post("/v1/jobs", {})).status == 401
+
+
+async def test_both_secrets_work_during_the_overlap_of_a_rotation(account: Account) -> None:
+    key_id, old = await account.key("jobs")
+    reply = await account.post(f"/v1/keys/{key_id}/rotate", {"overlap_seconds": 60})
+    new = account.with_key(reply.json["api_key"])
+    assert [(await one.get("/v1/jobs")).status for one in (old, new)] == [200, 200]
+
+
+async def test_a_rotation_without_overlap_ends_the_old_secret(account: Account) -> None:
+    key_id, old = await account.key("jobs")
+    reply = await account.post(f"/v1/keys/{key_id}/rotate")
+    new = account.with_key(reply.json["api_key"])
+    assert [(await one.get("/v1/jobs")).status for one in (old, new)] == [401, 200]
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+async def test_a_key_is_taken_as_a_bearer_token(account: Account, scheme: str) -> None:
+    nobody = account.with_key(None)
+    reply = await nobody.get("/v1/jobs", authorization=f"{scheme} {account.api_key}")
+    assert reply.status == 200
+
+
+async def test_a_key_is_taken_from_the_x_api_key_header(account: Account) -> None:
+    nobody: Client = account.with_key(None)
+    assert (await nobody.get("/v1/jobs", **{"x-api-key": account.api_key or ""})).status == 200
+
+
+async def test_a_key_gives_no_scope_that_it_lacks(account: Account) -> None:
+    _, manager = await account.key("keys")
+    reply = await manager.post("/v1/keys", {"name": "more", "scopes": ["billing:read"]})
+    assert reply.status == 403
+    assert reply.error["type"] == "permission_error"
+
+
+async def test_secrets_of_keys_are_shown_once(account: Account) -> None:
+    listed = (await account.get("/v1/keys")).body.decode()
+    assert account.api_key is not None
+    assert account.api_key not in listed
+    assert account.api_key[-4:] in listed
