@@ -1,15 +1,25 @@
-"""What the commands share: options, settings and exits."""
+"""What the commands share: options, settings, the client, and exits."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
 from domain.catalog.catalogue import InvalidCatalogue
+from infra.client import Client, Refused, Unreachable
 from infra.settings import Settings, SettingsProblem, load_settings
 
-EXIT_REFUSED = 1
-EXIT_UNUSABLE = 2
+EXIT_REFUSED: Final = 1
+EXIT_UNUSABLE: Final = 2
+EXIT_UNREACHABLE: Final = 3
+EXIT_CODES = (
+    "Exit codes: 0 done · 1 refused, failed, or found to differ · 2 wrong usage or settings, "
+    "unreadable input · 3 no engine answers."
+)
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+T = TypeVar("T")
 
 ConfigOption = Annotated[
     Path | None,
@@ -18,6 +28,15 @@ ConfigOption = Annotated[
 DataOption = Annotated[
     Path | None, typer.Option("--data", envvar="GATEWAYZ_DATA", help="The data directory.")
 ]
+UrlOption = Annotated[
+    str, typer.Option("--url", envvar="GATEWAYZ_URL", help="Where the engine listens.")
+]
+ApiKeyOption = Annotated[
+    str | None,
+    typer.Option("--api-key", envvar="GATEWAYZ_API_KEY", help="The key to ask with."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answers in JSON, for machines.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=100, help="How many at most.")]
 
 
 def fail(message: str, code: int = EXIT_REFUSED) -> NoReturn:
@@ -32,3 +51,20 @@ def loaded(config: Path | None, **arguments: Any) -> Settings:
         return load_settings(config, **arguments)
     except (SettingsProblem, InvalidCatalogue) as problem:
         fail(str(problem), EXIT_UNUSABLE)
+
+
+def ask(url: str, api_key: str | None, work: Callable[[Client], Awaitable[T]]) -> T:
+    """Does `work` with a client of the engine; exits 1 when refused, 3 when nobody answers."""
+    if api_key is None:
+        fail("no API key: pass --api-key or set GATEWAYZ_API_KEY", EXIT_UNUSABLE)
+
+    async def connected() -> T:
+        async with Client(url, api_key) as client:
+            return await work(client)
+
+    try:
+        return asyncio.run(connected())
+    except Refused as error:
+        fail(str(error), EXIT_REFUSED)
+    except Unreachable as error:
+        fail(str(error), EXIT_UNREACHABLE)

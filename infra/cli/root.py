@@ -5,15 +5,18 @@ from typing import Annotated
 import typer
 import uvloop
 
-from infra.cli.common import ConfigOption, DataOption, fail, loaded
+from infra.cli.common import EXIT_CODES, ConfigOption, DataOption, fail, loaded
+from infra.cli.demo import demo
 from infra.data_dir import DataDirectoryInUse
 
 app = typer.Typer(
     name="gatewayz",
     help="A universal AI inference gateway: durable jobs, signed webhooks, one bill.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(demo)
 
 
 @app.command()

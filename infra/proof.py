@@ -1,0 +1,65 @@
+"""The proof of a data directory: read models against a replay, and the log against its own rules."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from adapters.sql.verify import verify
+from adapters.sqlite.reader import LogReader
+from domain.event import Event, Recorded
+from domain.ports.event_store import Unreadable
+from domain.ports.read_models import Difference
+from infra.offline import open_read_models
+from infra.settings import Settings
+from projections.invariants import Violation, violations
+
+ROWS_AT_ONCE = 1_000
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found wrong up to `position`; nothing when all is well."""
+
+    position: int
+    differences: Sequence[Difference]
+    violations: Sequence[Violation]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found."""
+        return not self.differences and not self.violations
+
+
+async def prove(
+    settings: Settings, names: Sequence[str], progress: Progress, *, drained: bool = False
+) -> Proof:
+    """Compares the named read models (all without names) and holds the log to its invariants.
+
+    The invariants cover positions, one end and one charge a job, ratings, and the wallets
+    against the ledger. `drained` says that no work is left. An engine may be at work beside.
+    Raises `StoreUnavailable` and `ReadModelUnavailable`.
+    """
+    async with open_read_models(settings) as (read_models, reader):
+        wanted = list(names) or list(read_models.projections)
+        differences = await verify(read_models, reader, wanted, progress)
+        return _proof(reader, differences, drained)
+
+
+def _proof(reader: LogReader, differences: Sequence[Difference], drained: bool) -> Proof:
+    unreadable: list[Violation] = []
+    with reader.snapshot():
+        log = _readable(reader, unreadable)
+        found = violations(log, drained=drained, wallets=reader.wallets())
+        return Proof(reader.last(), differences, [*unreadable, *found])
+
+
+def _readable(reader: LogReader, unreadable: list[Violation]) -> Iterator[Recorded[Event]]:
+    position = 0
+    while entries := reader.entries(position, ROWS_AT_ONCE):
+        position = entries[-1].position
+        for entry in entries:
+            if isinstance(entry, Unreadable):
+                rule = Violation("every event can be read", entry.stream, entry.error)
+                unreadable.append(rule)
+            else:
+                yield entry
