@@ -1,7 +1,7 @@
 """One run of one job: lease, start, attempts, and the one terminal event."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -236,4 +236,4 @@ class JobRun:
         for entry in recorded:
             if entry.stream == self.item.item_id:
                 self._job, self._version = evolve(self._job, entry.event), entry.version
-                self._origin = replace(self._origin, causation_id=entry.event_id)
+                self._origin = self._origin.caused_by(entry)

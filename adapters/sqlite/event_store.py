@@ -1,8 +1,6 @@
 """The embedded event store, its work queues and its log, on one SQLite file."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +9,7 @@ from eventsourcing.persistence import PersistenceError
 
 from adapters.codec.events import EventCodec
 from adapters.sqlite.group import Changes
+from adapters.sqlite.group_reader import GroupReader
 from adapters.sqlite.log import RecentLog
 from adapters.sqlite.recorder import Datastore, Durability, Recorder
 from adapters.sqlite.schema import DIRECTORY_FAMILIES, IS_DIRECTORY_EVENT, WORK_COLUMNS
@@ -42,14 +41,14 @@ class SqliteEventStore:
         self._recorder = Recorder(self._datastore)
         self._recorder.create_table()
         self._subscribers: dict[Queue, list[Callable[[WorkItem], None]]] = {}
-        self._readers = ThreadPoolExecutor(2, thread_name_prefix="event-store-reader")
+        self._reader = GroupReader()
         self.log = RecentLog(self, self._recorder.max_notification_id() or 0)
         self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
 
     async def close(self) -> None:
         """Commits what waits and closes the file."""
         await self._writer.close()
-        self._readers.shutdown()
+        await self._reader.close()
         self._datastore.close()
 
     async def append(self, append: Append) -> tuple[Recorded[Event], ...]:
@@ -107,9 +106,8 @@ class SqliteEventStore:
         return [tuple(row) for row in rows]
 
     async def _read(self, read: Callable[..., R], *arguments: Any) -> R:
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._readers, partial(read, *arguments))
+            return await self._reader.run(partial(read, *arguments))
         except PersistenceError as error:
             raise StoreUnavailable(f"the event store could not be read: {error}") from error
 

@@ -5,7 +5,6 @@ Each append is then decided in memory against that state, on top of those before
 stands whole or leaves no trace; the rest of the group does not notice a refusal.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -35,6 +34,7 @@ V = TypeVar("V")
 ItemKey = tuple[str, str]
 HeldAmount = tuple[str, int]
 NO_WALLET = Wallet()
+_ABSENT: Any = object()
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Group:
         self._state = state
         self._ids = ids
         self._now = clock.now()
-        self._undo: list[Callable[[], object]] = []
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
     def add(self, append: Append) -> tuple[Recorded[Event], ...]:
         """Decides one append. A refusal raises and takes back what the append changed.
@@ -87,8 +87,7 @@ class Group:
             for effect in append.work:
                 self._apply(effect, None)
         except BaseException:
-            for take_back in reversed(self._undo):
-                take_back()
+            self._take_back()
             del self.changes.events[first:]
             del self.changes.feed[feed:]
             self._state.next_position = position
@@ -225,16 +224,15 @@ class Group:
         self._set(self.changes.items, key, item)
 
     def _set(self, mapping: dict[K, V], key: K, value: V) -> None:
-        self._remember(mapping, key)
+        self._undo.append((mapping, key, mapping.get(key, _ABSENT)))
         mapping[key] = value
 
     def _unset(self, mapping: dict[K, Any], key: K) -> None:
-        self._remember(mapping, key)
-        mapping.pop(key, None)
+        self._undo.append((mapping, key, mapping.pop(key, _ABSENT)))
 
-    def _remember(self, mapping: dict[K, Any], key: K) -> None:
-        if key in mapping:
-            before = mapping[key]
-            self._undo.append(lambda: mapping.__setitem__(key, before))
-        else:
-            self._undo.append(lambda: mapping.pop(key, None))
+    def _take_back(self) -> None:
+        for mapping, key, before in reversed(self._undo):
+            if before is _ABSENT:
+                mapping.pop(key, None)
+            else:
+                mapping[key] = before

@@ -27,10 +27,12 @@ from domain.inference.events import (
     AttemptRecord,
     CancelRequested,
     JobCancelled,
+    JobCompleted,
     JobExpired,
     JobFailed,
     JobStarted,
     LeaseExpired,
+    WebhookTarget,
 )
 from domain.inference.state import Job
 
@@ -118,8 +120,7 @@ def _under_lease(
             )
         case CompleteJob():
             _require(job, command.completed.lease_id)
-            completed = replace(command.completed, webhook=job.accepted.webhook)
-            return (completed, command.charge)
+            return (_told(command.completed, job.accepted.webhook), command.charge)
         case FailJob():
             _require(job, command.lease_id)
             return (
@@ -140,6 +141,10 @@ def _under_lease(
 def _require(job: Job, lease_id: str | None) -> None:
     if job.is_ended or job.lease_id != lease_id:
         raise LeaseLost(job.job_id)
+
+
+def _told(completed: JobCompleted, webhook: WebhookTarget | None) -> JobCompleted:
+    return completed if webhook is None else replace(completed, webhook=webhook)
 
 
 def _cancelled(job: Job, attempts: tuple[AttemptRecord, ...]) -> JobCancelled:

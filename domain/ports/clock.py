@@ -14,6 +14,6 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    """Fresh ids: unique, and in order of time within one process."""
+    """Fresh ids: unique, and in the order of the milliseconds they were made in."""
 
     def new(self, kind: Kind) -> str: ...
