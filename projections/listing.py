@@ -33,7 +33,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A table that can be listed: in which order, and how a row looks at a position."""
+    """A table that can be listed: in which order (the position first), and how a row looks."""
 
     projection: str
     table: Table
@@ -65,7 +65,7 @@ class ListQuery:
     def _select(self, as_of: int, head: int) -> Select[Any]:
         table = self.listing.table
         statement = rows_of(table, self.account_id).where(
-            table.c.position <= as_of, *self.conditions
+            self.listing.order[0] <= as_of, *self.conditions
         )
         if self.status is None:
             return statement

@@ -4,9 +4,10 @@ A query is a function of a `Snapshot`, to be given to `ReadModels.fetch`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import FromClause, Table, and_
 
 from domain.billing.wallet import Wallet
 from domain.errors import NotFound
@@ -49,8 +50,14 @@ def list_jobs(
 ) -> Query:
     """The account's jobs; `metadata` names pairs that all must match."""
     equal = _equal(tables.JOBS, model=model, endpoint=endpoint)
-    pairs = (_has_metadata(account_id, k, v) for k, v in (metadata or {}).items())
-    return ListQuery(_JOBS, account_id, page, (*equal, *pairs), status)
+    if not metadata:
+        return ListQuery(_JOBS, account_id, page, equal, status)
+    pairs = [tables.JOB_METADATA.alias(f"pair_{number}") for number in range(len(metadata))]
+    # The first pair leads, in the order of its own positions: jobs without it are never looked at.
+    listing = replace(_JOBS, order=(pairs[0].c.position,))
+    wanted = zip(pairs, metadata.items(), strict=True)
+    matched = [_is_pair(pair, account_id, key, value) for pair, (key, value) in wanted]
+    return ListQuery(listing, account_id, page, (*equal, *matched), status)
 
 
 def list_ledger(account_id: str, page: Page, *, entry_type: str | None = None) -> Query:
@@ -120,9 +127,11 @@ def _equal(table: Table, **wanted: str | None) -> tuple[Condition, ...]:
     return tuple(table.c[name] == value for name, value in wanted.items() if value is not None)
 
 
-def _has_metadata(account_id: str, key: str, value: str) -> Condition:
-    pairs = tables.JOB_METADATA.c
-    positions = select(pairs.position).where(
-        pairs.account_id == account_id, pairs.key == key, pairs.value == value
+def _is_pair(pair: FromClause, account_id: str, key: str, value: str) -> Condition:
+    return and_(
+        pair.c.account_id == account_id,
+        pair.c.key == key,
+        pair.c.value == value,
+        pair.c.position == tables.JOBS.c.position,
+        pair.c.job_id == tables.JOBS.c.id,
     )
-    return tables.JOBS.c.position.in_(positions)

@@ -168,7 +168,7 @@ WEBHOOK_DELIVERIES = Table(
     _whole("created_at"),
     Index("ix_webhook_deliveries_position", "account_id", "position"),
     Index("ix_webhook_deliveries_status", "account_id", "status", "position"),
-    Index("ix_webhook_deliveries_event", "account_id", "event_id"),
-    Index("ix_webhook_deliveries_job", "account_id", "job_id"),
+    Index("ix_webhook_deliveries_event", "account_id", "event_id", "position"),
+    Index("ix_webhook_deliveries_job", "account_id", "job_id", "position"),
     Index("ix_webhook_deliveries_endpoint", "account_id", "endpoint_id", "position"),
 )

@@ -18,8 +18,9 @@ from domain.ports.read_models import Generation
 from projections.folding import Row
 
 T = TypeVar("T")
-# With 27 columns the largest statement stays far below SQLite's limit of 32,766 variables.
-CHUNKS = (64, 8, 1)
+# Powers of two, so that few statements make up any number of rows. With 27 columns the largest
+# stays far below SQLite's limit of 32,766 variables.
+CHUNKS = (64, 32, 16, 8, 4, 2, 1)
 
 
 def physical_table(table: Table, generation: Generation) -> Table:

@@ -25,9 +25,8 @@ Key = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one batch does to one generation."""
+    """What one batch makes of one generation."""
 
-    before: Generation
     after: Generation
     working: WorkingSet
 
@@ -102,7 +101,7 @@ class SqlReadModels:
             steps = [self._step(connection, g, _after(g.position, entries)) for g in advancing]
             for step in steps:
                 step.working.write(connection)
-                registry.advance(connection, step.before, step.after.position, step.after.error)
+            registry.advance(connection, [step.after for step in steps])
         for step in steps:
             self._cache(step.after).advance(step.after.position, step.working.changes)
             known[step.after.key] = step.after
@@ -114,11 +113,11 @@ class SqlReadModels:
         working, stop = self._fold(connection, generation, entries)
         if stop is None:
             position = entries[-1].position if entries else generation.position
-            return _Step(generation, replace(generation, position=position), working)
+            return _Step(replace(generation, position=position), working)
         before = [entry for entry in entries if entry.position < stop.position]
         working, _ = self._fold(connection, generation, before)
         after = replace(generation, position=stop.position - 1, error=stop.error)
-        return _Step(generation, after, working)
+        return _Step(after, working)
 
     def _fold(
         self, connection: Connection, generation: Generation, entries: Sequence[LogEntry]

@@ -4,6 +4,7 @@ Each function works within the caller's transaction.
 """
 
 import json
+from collections.abc import Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    or_,
     select,
     update,
 )
@@ -85,12 +87,17 @@ def create(connection: Connection, projection: Projection) -> Generation:
     return made
 
 
-def advance(
-    connection: Connection, generation: Generation, position: int, error: str | None
-) -> None:
-    """Records how far a generation is, and why it went no further."""
-    moved = update(REGISTRY).where(_is(generation)).values(position=position, error=error)
-    connection.execute(moved)
+def advance(connection: Connection, generations: Sequence[Generation]) -> None:
+    """Records how far the generations are, and why they went no further.
+
+    Most often they are all at one position, and this is one statement.
+    """
+    by_place: dict[tuple[int, str | None], list[Generation]] = {}
+    for generation in generations:
+        by_place.setdefault((generation.position, generation.error), []).append(generation)
+    for (position, error), group in by_place.items():
+        moved = update(REGISTRY).where(or_(*map(_is, group)))
+        connection.execute(moved.values(position=position, error=error))
 
 
 def retry(connection: Connection) -> None:
