@@ -109,6 +109,9 @@ def failure_response(request: Request, error: Exception) -> Response:
             )
         case RequestValidationError():
             return _validation_error(request, error)
+        case HTTPException(__cause__=DomainError() as refusal):
+            # FastAPI wraps whatever is raised while it reads a body.
+            return domain_error_response(request, refusal)
         case HTTPException():
             return _http_exception(request, error)
         case _:

@@ -40,7 +40,7 @@ class RequestIds:
 
 
 class BodyLimit:
-    """Refuses bodies beyond the limit, by their declared length or while they arrive."""
+    """Refuses bodies beyond the limit while they arrive."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app

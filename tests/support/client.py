@@ -1,6 +1,7 @@
 """A plain HTTP client of the engine: real requests, whole answers, server-sent events."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -67,11 +68,12 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Sends `body` as JSON, or `content` as it is."""
-        sent = None if body is None else json.dumps(body).encode()
+        if body is not None:
+            content = json.dumps(body).encode()
         async with self.session.request(
             method,
             self.base_url + path,
-            data=content if content is not None else sent,
+            data=None if content is None else io.BytesIO(content),
             headers={**self._credentials(), "content-type": "application/json", **(headers or {})},
         ) as response:
             return Answer(response.status, response.headers, await response.read())
