@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from adapters.codec.events import EventCodec
 from adapters.sql.engine import open_sqlite
 from adapters.sql.read_models import SqlReadModels
-from adapters.sqlite.reader import LogReader
+from adapters.sqlite.reader import LogReader, StoredRow
 from domain.event_types import ALL_EVENTS
 from infra.data_dir import DataDirectory
 from infra.settings import Settings
+
+__all__ = ["LogReader", "StoredRow", "open_log", "open_read_models"]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The proof of a data directory: read models against a replay, and the log against its own rules."""
+"""The proof of a data directory: read models against a replay, the log against its rules."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

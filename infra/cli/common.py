@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
-from domain.catalog.catalogue import InvalidCatalogue
-from infra.client import Client, Refused, Unreachable
-from infra.settings import Settings, SettingsProblem, load_settings
+if TYPE_CHECKING:
+    from infra.client import Client
+    from infra.settings import Settings
 
 EXIT_REFUSED: Final = 1
 EXIT_UNUSABLE: Final = 2
@@ -45,16 +45,21 @@ def fail(message: str, code: int = EXIT_REFUSED) -> NoReturn:
     raise typer.Exit(code)
 
 
-def loaded(config: Path | None, **arguments: Any) -> Settings:
+def loaded(config: Path | None, **arguments: Any) -> "Settings":
     """The settings, or exit 2 with every problem by name."""
+    from domain.catalog.catalogue import InvalidCatalogue
+    from infra.settings import SettingsProblem, load_settings
+
     try:
         return load_settings(config, **arguments)
     except (SettingsProblem, InvalidCatalogue) as problem:
         fail(str(problem), EXIT_UNUSABLE)
 
 
-def ask(url: str, api_key: str | None, work: Callable[[Client], Awaitable[T]]) -> T:
+def ask(url: str, api_key: str | None, work: Callable[["Client"], Awaitable[T]]) -> T:
     """Does `work` with a client of the engine; exits 1 when refused, 3 when nobody answers."""
+    from infra.client import Client, Refused, Unreachable
+
     if api_key is None:
         fail("no API key: pass --api-key or set GATEWAYZ_API_KEY", EXIT_UNUSABLE)
 

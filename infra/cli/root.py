@@ -1,12 +1,26 @@
 """The root of the command line: serving and checking."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 import uvloop
 
-from infra.cli.common import EXIT_CODES, ConfigOption, DataOption, fail, loaded
+from infra.cli import accounts, dead_letters, jobs, keys, log, projections, webhooks
+from infra.cli.common import (
+    DEFAULT_URL,
+    EXIT_CODES,
+    ApiKeyOption,
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    UrlOption,
+    ask,
+    fail,
+    loaded,
+)
 from infra.cli.demo import demo
+from infra.cli.output import Column, echo_json, show_list
 from infra.data_dir import DataDirectoryInUse
 
 app = typer.Typer(
@@ -17,6 +31,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+GROUPS = {
+    "accounts": accounts.app,
+    "keys": keys.app,
+    "jobs": jobs.app,
+    "webhooks": webhooks.app,
+    "log": log.app,
+    "projections": projections.app,
+    "dead-letters": dead_letters.app,
+}
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name, epilog=EXIT_CODES)
 
 
 @app.command()
@@ -48,3 +73,37 @@ def check(config: ConfigOption = None, data: DataOption = None) -> None:
     settings = loaded(config, data_dir=data)
     usable = ", ".join(settings.usable_providers) or "none"
     typer.echo(f"the configuration is valid; providers: {usable}")
+
+
+@app.command()
+def models(
+    url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
+) -> None:
+    """Lists the models on sale with their prices in USD per million tokens."""
+    listed = ask(url, api_key, lambda client: client.get("/v1/models"))
+    columns: dict[str, Column] = {
+        "id": "id",
+        "kind": "kind",
+        "context": "context_length",
+        "offers": _offers,
+    }
+    show_list(as_json, listed["data"], columns)
+
+
+@app.command()
+def catalogue(as_json: JsonOption = False) -> None:
+    """Prints the event catalogue: every event with its fields, as Markdown or JSON Schema."""
+    from infra.catalogue import as_json as schema_document
+    from infra.catalogue import render
+
+    if as_json:
+        echo_json(schema_document())
+    else:
+        typer.echo(render())
+
+
+def _offers(model: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{offer['provider']} {offer['input_usd_per_million']}/{offer['output_usd_per_million']}"
+        for offer in model["offers"]
+    )

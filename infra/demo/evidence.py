@@ -97,7 +97,7 @@ def spent(account: Account) -> Decimal:
 
 def outcomes(account: Account) -> Mapping[str, int]:
     """How many jobs ended how."""
-    return Counter(job["status"] for job in account.jobs)
+    return dict(Counter(job["status"] for job in account.jobs))
 
 
 def findings(

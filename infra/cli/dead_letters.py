@@ -1,0 +1,45 @@
+"""`gatewayz dead-letters`: events that a consumer could not handle."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask
+from infra.cli.output import show, show_list
+
+app = typer.Typer(
+    help="Events that a consumer could not handle (an administrator's key).", no_args_is_help=True
+)
+COLUMNS = {
+    "consumer": "consumer",
+    "position": "position",
+    "event": "event_name",
+    "at": "at",
+    "error": "error",
+}
+
+
+@app.command("list")
+def list_(
+    consumer: Annotated[str | None, typer.Option(help="Of one consumer alone.")] = None,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Lists dead letters with their errors."""
+    query = {"consumer": consumer}
+    letters = ask(url, api_key, lambda client: client.get("/admin/dead_letters", **query))
+    show_list(as_json, letters["data"], COLUMNS)
+
+
+@app.command()
+def redrive(
+    consumer: str,
+    position: int,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Handles a dead letter again; it goes when that succeeds."""
+    path = f"/admin/dead_letters/{consumer}/{position}/redrive"
+    show(as_json, ask(url, api_key, lambda client: client.post(path)))
