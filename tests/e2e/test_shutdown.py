@@ -1,0 +1,87 @@
+"""Ending and starting again: nothing that was accepted is lost, nothing is done twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import Account, client
+from tests.support.engine import ADMIN_KEY, EngineProcess, configuration, engine_process
+from tests.support.scripted_provider import ScriptedProvider, answer, silence
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[ScriptedProvider]:
+    async with ScriptedProvider() as opened:
+        yield opened
+
+
+async def all_in_flight(upstream: ScriptedProvider, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(upstream.requests) < count:
+            await asyncio.sleep(0.01)
+
+
+async def again(process: EngineProcess, owner: Account, job_ids: list[str]) -> list[str]:
+    """Starts the engine once more and waits for the jobs; their statuses."""
+    await process.start()
+    async with client(process.base_url, ADMIN_KEY) as admin:
+        me = Account(admin, owner.account_id, owner.api_key or "")
+        jobs = await asyncio.gather(*(me.finished(job_id) for job_id in job_ids))
+        assert (await me.balance())["held_usd"] == "0.00"
+        charges = (await me.get("/v1/billing/charges?limit=100")).json["data"]
+    assert len(charges) == len(job_ids)
+    return [job["status"] for job in jobs]
+
+
+async def test_a_gentle_end_lets_running_jobs_finish(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    upstream.default = answer(delay=0.5)
+    async with engine_process(tmp_path, configuration(upstream.base_url)) as process:
+        async with client(process.base_url, ADMIN_KEY) as admin:
+            owner = await admin.account()
+            job_ids = [await owner.submit() for _ in range(20)]
+            await all_in_flight(upstream, 20)
+            assert await process.stop() == 0
+        assert await again(process, owner, job_ids) == ["succeeded"] * 20
+    assert len(upstream.requests) == 20
+
+
+async def test_jobs_that_do_not_end_in_time_are_run_after_the_next_start(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    upstream.script(*[silence()] * 5)
+    config = configuration(upstream.base_url, dispatch={"drain_timeout": 0.3})
+    async with engine_process(tmp_path, config) as process:
+        async with client(process.base_url, ADMIN_KEY) as admin:
+            owner = await admin.account()
+            job_ids = [await owner.submit() for _ in range(5)]
+            await all_in_flight(upstream, 5)
+            assert await process.stop() == 0
+        assert await again(process, owner, job_ids) == ["succeeded"] * 5
+
+
+async def test_a_second_engine_on_the_same_data_is_refused(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    async with engine_process(tmp_path, configuration(upstream.base_url)) as process:
+        second = EngineProcess(tmp_path, configuration(upstream.base_url))
+        with pytest.raises(RuntimeError, match="in use by process"):
+            await second.start()
+        assert process.is_alive
+
+
+async def test_a_revoked_key_stays_revoked_after_a_kill(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    async with engine_process(tmp_path, configuration(upstream.base_url)) as process:
+        async with client(process.base_url, ADMIN_KEY) as admin:
+            owner = await admin.account()
+            key_id, second = await owner.key("jobs")
+            await owner.post(f"/v1/keys/{key_id}/revoke")
+        process.kill()
+        await process.start()
+        async with client(process.base_url, second.api_key) as revoked:
+            assert (await revoked.get("/v1/jobs")).status == 401
