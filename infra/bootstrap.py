@@ -226,7 +226,7 @@ async def _dispatcher(
     )
     limits = DispatchLimits(
         concurrency=dispatch.concurrency,
-        per_account=dispatch.per_account or dispatch.concurrency,
+        per_account=dispatch.per_account or max(1, dispatch.concurrency * 4 // 5),
         lease_seconds=dispatch.lease_seconds,
         drain_seconds=dispatch.drain_timeout,
     )

@@ -55,7 +55,8 @@ class SqliteEventStore:
         return await self._writer.submit(append)
 
     async def read_stream(self, stream: str) -> tuple[Recorded[Event], ...]:
-        return await self._read(self._read_stream, stream)
+        recent = self.log.stream(stream)
+        return await self._read(self._read_stream, stream) if recent is None else recent
 
     async def read_log(
         self, after: int, limit: int, names: Sequence[str] = ()

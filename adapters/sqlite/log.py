@@ -24,6 +24,8 @@ class RecentLog:
         self._store = store
         self._head = head
         self._recent: list[Recorded[Event]] = []
+        # Streams that began among the newest entries, and so are whole in memory.
+        self._streams: dict[str, list[Recorded[Event]]] = {}
         self._waiters: list[asyncio.Future[None]] = []
 
     def head(self) -> int:
@@ -35,12 +37,28 @@ class RecentLog:
             return
         self._head = events[-1].position
         self._recent.extend(events)
+        for recorded in events:
+            if recorded.version == 1:
+                self._streams[recorded.stream] = [recorded]
+            elif (stream := self._streams.get(recorded.stream)) is not None:
+                stream.append(recorded)
         if len(self._recent) > 2 * KEPT:
-            del self._recent[:-KEPT]
+            self._forget(len(self._recent) - KEPT)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def stream(self, stream: str) -> tuple[Recorded[Event], ...] | None:
+        """The whole stream, if it began among the newest entries."""
+        events = self._streams.get(stream)
+        return None if events is None else tuple(events)
+
+    def _forget(self, count: int) -> None:
+        """Drops the oldest entries, and the streams that began with one of them."""
+        for recorded in self._recent[:count]:
+            self._streams.pop(recorded.stream, None)
+        del self._recent[:count]
 
     async def read(self, after: int, limit: int) -> Sequence[LogEntry]:
         if after >= self._head:

@@ -114,8 +114,11 @@ def run(given: argparse.Namespace) -> None:
         pin_load()
         with gateway(folder, upstream, GATEWAYZ_DISPATCH__CONCURRENCY="1") as subject:
             uvloop.run(fill(subject, given.count))
-        slots = str(given.in_flight)
-        with gateway(folder, upstream, GATEWAYZ_DISPATCH__CONCURRENCY=slots) as subject:
+        slots = {
+            "GATEWAYZ_DISPATCH__CONCURRENCY": str(given.in_flight),
+            "GATEWAYZ_DISPATCH__PER_ACCOUNT": str(given.in_flight),
+        }
+        with gateway(folder, upstream, **slots) as subject:
             before = subject.cpu_seconds
             rate, count = uvloop.run(drain(folder))
             cpu_us = (subject.cpu_seconds - before) / count * 1e6

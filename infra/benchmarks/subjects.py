@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,11 +24,15 @@ SUBJECT_CORE, LOAD_CORE = CORES[0], CORES[-1]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A server process; `key` is a customer's key with credit."""
+    """A server process; `key` is a customer's key with credit.
+
+    `start_seconds`: from its start until it said where it listens.
+    """
 
     pid: int
     port: int
     key: str = ""
+    start_seconds: float = 0.0
 
     @property
     def cpu_seconds(self) -> float:
@@ -99,8 +104,10 @@ def gateway(
         *("--data", str(folder / "data"), "--port", "0"),
     ]
     environment |= {"GATEWAYZ_BOOTSTRAP_ADMIN_KEY": ADMIN_KEY}
+    started = time.perf_counter()
     with process(command, SUBJECT_CORE, **environment) as (pid, port):
-        yield Subject(pid, port, customer(port))
+        ready = time.perf_counter() - started
+        yield Subject(pid, port, customer(port), ready)
 
 
 def _config(upstream_port: int | None) -> dict[str, object]:

@@ -106,7 +106,8 @@ class DispatchSettings(Section):
     per_account: int | None = Field(
         default=None,
         ge=1,
-        description="Jobs of one account in flight; without it the whole concurrency.",
+        description="Jobs of one account in flight; without it four fifths of the concurrency, so "
+        "that one account's long jobs never hold every slot.",
     )
     lease_seconds: Duration = Field(
         default=30.0,
