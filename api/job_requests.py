@@ -109,5 +109,7 @@ def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes, place: str) -> Any:
         message, _, path = str(error).partition(" - at `$")
         param = (place + path.rstrip("`")).lstrip(".") or None
         raise InvalidRequest(message, param=param) from error
+    except RecursionError as error:
+        raise InvalidRequest("the body is nested too deeply", code="invalid_json") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest("the body is not valid JSON", code="invalid_json") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.money import TokenPrice
+from infra.offers import build_catalogue
 from infra.settings import Settings, SettingsProblem, load_settings
 
 Load = Callable[[str], Settings]
@@ -38,12 +39,19 @@ def problems(load: Load, text: str) -> dict[str, str]:
 def test_without_any_configuration_the_simulator_alone_is_usable() -> None:
     settings = load_settings()
     assert set(settings.usable_providers) == {"simulator"}
-    assert set(settings.models) == {
+    assert {sold.model.id for sold in build_catalogue(settings).listed()} == {
         "simulator/chat",
         "simulator/embed",
         "simulator/flaky",
         "simulator/slow",
     }
+
+
+def test_a_known_providers_key_brings_its_priced_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    listed = {sold.model.id: sold for sold in build_catalogue(load_settings()).listed()}
+    (offer,) = listed["openai/gpt-4o-mini"].offers
+    assert (offer.provider, offer.input_picodollars) == ("openai", 150_000)
 
 
 def test_the_simulators_chat_model_has_its_price() -> None:
