@@ -22,8 +22,8 @@ def demo(
     """Plays the main job on an empty data directory, with a crash in the middle.
 
     Submits real prompts as jobs, verifies every webhook, kills the engine with SIGKILL when a
-    third is done, starts it again, and checks what must hold afterwards. A configured provider
-    with a priced model is used (with OPENAI_API_KEY: gpt-4o-mini), else the simulator.
+    third is done, starts it again, and checks what must hold afterwards. The cheapest model of
+    a configured provider is asked (OPENAI_API_KEY is enough), else the simulator.
 
     Exits 0 when everything holds, 1 when anything does not, 2 when it cannot be played.
     """

@@ -33,7 +33,7 @@ ExpiresIn = Annotated[
     float | None, typer.Option(parser=_duration, metavar="DURATION", help="From now: 8h, 30d.")
 ]
 Overlap = Annotated[
-    float,
+    float | None,
     typer.Option(parser=_duration, metavar="DURATION", help="How long the old secret still works."),
 ]
 
@@ -82,13 +82,13 @@ def update(
 @app.command()
 def rotate(
     key_id: KeyId,
-    overlap: Overlap = 0.0,
+    overlap: Overlap = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Gives a key a new secret and shows it, this once."""
-    body = {"overlap_seconds": int(overlap)}
+    body = {"overlap_seconds": int(overlap or 0)}
     path = f"/v1/keys/{key_id}/rotate"
     _show_secret(as_json, ask(url, api_key, lambda client: client.post(path, body)))
 

@@ -83,7 +83,6 @@ async def run_demo(options: DemoOptions, narrator: Narrator) -> Report:
 
 def _command(options: DemoOptions, admin_key: str) -> EngineCommand:
     environment = {
-        **options.models.environment,
         "GATEWAYZ_BOOTSTRAP_ADMIN_KEY": admin_key,
         "GATEWAYZ_WEBHOOKS__ALLOW_PRIVATE_TARGETS": "true",
         "GATEWAYZ_DISPATCH__CONCURRENCY": str(IN_FLIGHT),
