@@ -1,22 +1,25 @@
 """Submitting a job: parse, resolve, price, seal, and one append."""
 
+from collections.abc import Mapping
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import Caller, authenticate, ports_of
-from api.idempotency import idempotency_key, replay_headers
+from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
 from api.job_requests import JobRequest, deadline_at, read_body, read_request
 from api.ports import ApiPorts
-from domain.errors import IdempotencyMismatch, VersionConflict
+from domain.errors import VersionConflict
 from domain.event import Event, Recorded
-from domain.ids import Kind, derived_id
+from domain.ids import Kind
 from domain.inference.admission import estimated_input, hold_for, output_limit
 from domain.inference.events import JobAccepted, OfferRef, WebhookTarget
 from domain.inference.view import job_object
 from domain.ports.event_store import Append, StreamWrite
 
 _encode = msgspec.json.Encoder().encode
+NONE: Mapping[str, str] = {}
 
 
 async def submit_job(request: Request) -> Response:
@@ -24,12 +27,8 @@ async def submit_job(request: Request) -> Response:
     ports = ports_of(request)
     caller = authenticate(ports, request, "jobs", "inference")
     raw = await request.body()
-    key = idempotency_key(request)
-    job_id = (
-        ports.ids.new(Kind.JOB)
-        if key is None
-        else derived_id(Kind.JOB, caller.account_id, "jobs", key)
-    )
+    key = idempotency_key(request.headers.get("idempotency-key"))
+    job_id = id_for(ports, caller.account_id, Kind.JOB, key)
     accepted = await _accepted(ports, caller, raw, job_id, idempotent=key is not None)
     try:
         history = await ports.store.append(
@@ -37,8 +36,8 @@ async def submit_job(request: Request) -> Response:
         )
     except VersionConflict:
         history = await _replayed(ports, accepted)
-        return _reply(history, replay_headers())
-    return _reply(history, {})
+        return _reply(history, REPLAYED)
+    return _reply(history)
 
 
 async def _accepted(
@@ -90,15 +89,11 @@ async def _replayed(ports: ApiPorts, accepted: JobAccepted) -> tuple[Recorded[Ev
     """The job that this Idempotency-Key made. Raises when it was made from another input."""
     history = await ports.store.read_stream(accepted.job_id)
     first = history[0].event
-    if not isinstance(first, JobAccepted) or first.input_hash != accepted.input_hash:
-        raise IdempotencyMismatch(
-            "this Idempotency-Key was used with another input", param="Idempotency-Key"
-        )
+    require_same(isinstance(first, JobAccepted) and first.input_hash == accepted.input_hash)
     return history
 
 
-def _reply(history: tuple[Recorded[Event], ...], headers: dict[str, str]) -> Response:
+def _reply(history: tuple[Recorded[Event], ...], extra: Mapping[str, str] = NONE) -> Response:
     job = job_object(history)
-    headers["location"] = f"/v1/jobs/{job['id']}"
-    headers["x-gatewayz-job-id"] = job["id"]
+    headers = {"location": f"/v1/jobs/{job['id']}", "x-gatewayz-job-id": job["id"], **extra}
     return Response(_encode(job), 202, headers, "application/json")

@@ -1,19 +1,23 @@
 """The operator's routes: accounts, credit, dead letters, providers and offers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 
 from api.auth import Caller, Ports, require
 from api.bodies import AccountBody, CreditBody
+from api.idempotency import Creating, require_same
 from api.ports import ApiPorts
 from api.reads import answer, caught_up
 from domain.access.directory import AccountEntry
+from domain.access.events import AccountOpened
 from domain.access.opening import NewAccount, OpeningPorts, open_account
 from domain.access.scopes import OWNER_SCOPES
 from domain.billing.decide import GrantCredit, decide_grant
-from domain.errors import NotFound
+from domain.billing.events import CreditGranted
+from domain.errors import Conflict, NotFound, VersionConflict
 from domain.ids import Kind
 from domain.inference.view import seconds
 from domain.money import TokenPrice, usd_to_picodollars
@@ -36,15 +40,27 @@ def account_object(account: AccountEntry) -> dict[str, Any]:
 
 
 @router.post("/accounts", status_code=201)
-async def create_account(body: AccountBody, caller: Admin, ports: Ports) -> dict[str, Any]:
-    """Opens an account. Its owner's key, with every scope but admin, is shown here alone."""
-    account_id = ports.ids.new(Kind.ACCOUNT)
+async def create_account(
+    body: AccountBody, caller: Admin, ports: Ports, creation: Creating
+) -> dict[str, Any]:
+    """Opens an account. Its owner's key, with every scope but admin, is shown here alone.
+
+    A replay under the same Idempotency-Key has the account and no key.
+    """
+    account_id = creation.id_for(caller, Kind.ACCOUNT)
     key = ports.secrets.new_api_key("live")
-    recorded = await open_account(
-        OpeningPorts(ports.store, ports.payloads, ports.secrets, ports.clock, ports.ids),
-        NewAccount(account_id, body.name, key, "live", OWNER_SCOPES),
-        caller.origin(account_id),
-    )
+    try:
+        recorded = await open_account(
+            OpeningPorts(ports.store, ports.payloads, ports.secrets, ports.clock, ports.ids),
+            NewAccount(account_id, body.name, key, "live", OWNER_SCOPES),
+            caller.origin(account_id),
+        )
+    except Conflict:
+        made = await creation.made_before(account_id)
+        opened = made.event
+        require_same(isinstance(opened, AccountOpened) and opened.name == body.name.strip())
+        await ports.keys_follower.reached(made.position)
+        return {"account": account_object(_account(ports, account_id)), "api_key": None}
     await ports.keys_follower.reached(recorded[-1].position)
     return {"account": account_object(_account(ports, account_id)), "api_key": key.secret}
 
@@ -65,22 +81,30 @@ async def get_account(account_id: str, ports: Ports) -> dict[str, Any]:
 
 @router.post("/accounts/{account_id}/credits", status_code=201)
 async def grant_credit(
-    account_id: str, body: CreditBody, caller: Admin, ports: Ports
+    account_id: str, body: CreditBody, caller: Admin, ports: Ports, creation: Creating
 ) -> dict[str, Any]:
     """Gives an account credit; answers with the ledger entry."""
     _account(ports, account_id)
     granted = decide_grant(
         GrantCredit(
-            ports.ids.new(Kind.CREDIT),
+            creation.id_for(caller, Kind.CREDIT),
             body.bucket,
             usd_to_picodollars(body.amount_usd),
             body.reason,
         )
     )
     write = StreamWrite(granted.credit_id, 0, (granted,))
-    recorded = await ports.store.append(Append(caller.origin(account_id), (write,)))
-    await caught_up(ports, recorded[-1].position)
-    page = Page(limit=1, as_of=recorded[-1].position)
+    try:
+        (recorded,) = await ports.store.append(Append(caller.origin(account_id), (write,)))
+    except VersionConflict:
+        recorded = await creation.made_before(granted.credit_id)
+        require_same(
+            recorded.account_id == account_id
+            and isinstance(recorded.event, CreditGranted)
+            and replace(recorded.event, entries=(), balance_picodollars=None) == granted
+        )
+    await caught_up(ports, recorded.position)
+    page = Page(limit=1, as_of=recorded.position)
     entries = await answer(ports, queries.list_ledger(account_id, page), page)
     entry: dict[str, Any] = entries["data"][0]
     return entry

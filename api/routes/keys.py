@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from api.auth import Caller, Ports, require
 from api.bodies import KeyBody, KeyChanges, RotationBody
+from api.idempotency import Creating, require_same
 from api.ports import ApiPorts
 from domain.access.commands import (
     KEEP,
@@ -18,9 +19,10 @@ from domain.access.commands import (
 )
 from domain.access.decide import decide_key, stream_of
 from domain.access.directory import KeyEntry
+from domain.access.events import KeyCreated
 from domain.access.scopes import ALL_SCOPES
 from domain.access.state import evolve_key
-from domain.errors import NotFound
+from domain.errors import Conflict, NotFound
 from domain.event import Event, Recorded
 from domain.execute import execute
 from domain.ids import Kind
@@ -82,12 +84,17 @@ async def list_keys(caller: Owner, ports: Ports) -> dict[str, Any]:
 
 
 @router.post("/keys", status_code=201)
-async def create_key(body: KeyBody, caller: Owner, ports: Ports) -> dict[str, Any]:
-    """Makes a key. Its secret is in this answer and nowhere else."""
+async def create_key(
+    body: KeyBody, caller: Owner, ports: Ports, creation: Creating
+) -> dict[str, Any]:
+    """Makes a key. Its secret is in this answer and nowhere else.
+
+    A replay under the same Idempotency-Key has the key and no secret.
+    """
     secret = ports.secrets.new_api_key(body.environment)
     held = tuple(caller.key.scopes)
     command = CreateKey(
-        key_id=ports.ids.new(Kind.KEY),
+        key_id=creation.id_for(caller, Kind.KEY),
         account_id=caller.account_id,
         name=body.name,
         environment=body.environment,
@@ -99,8 +106,24 @@ async def create_key(body: KeyBody, caller: Owner, ports: Ports) -> dict[str, An
         now=ports.clock.now(),
         expires_at=milliseconds(body.expires_at),
     )
-    key = await _change(ports, caller, command.key_id, command)
+    try:
+        key = await _change(ports, caller, command.key_id, command)
+    except Conflict:
+        made = await creation.made_before(command.key_id)
+        require_same(_is_made_from(made.event, command))
+        await ports.keys_follower.reached(made.position)
+        return {"key": key_object(_own_key(ports, caller, command.key_id)), "api_key": None}
     return {"key": key, "api_key": secret.secret}
+
+
+def _is_made_from(made: Event, command: CreateKey) -> bool:
+    return (
+        isinstance(made, KeyCreated)
+        and made.name == command.name.strip()
+        and made.environment == command.environment
+        and set(made.scopes) == set(command.scopes)
+        and made.expires_at == command.expires_at
+    )
 
 
 @router.get("/keys/{key_id}")

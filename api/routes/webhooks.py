@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.auth import Caller, Ports, require
+from api.idempotency import Creating, require_same
 from api.ports import ApiPorts
 from api.routes import webhook_deliveries
 from api.webhook_bodies import (
@@ -17,8 +18,10 @@ from api.webhook_bodies import (
 )
 from domain.errors import Conflict, InvalidRequest, NotFound
 from domain.event import Event, Recorded
+from domain.ids import Kind
 from domain.webhooks.commands import DeleteEndpoint, EndpointCommand, UpdateEndpoint
 from domain.webhooks.directory import Listed
+from domain.webhooks.events import EndpointCreated
 from domain.webhooks.handle import change_endpoint
 from domain.webhooks.registration import (
     NewEndpoint,
@@ -81,17 +84,40 @@ async def rotate_default(
 
 @router.post("/webhook_endpoints", status_code=201)
 async def create_endpoint(
-    body: EndpointBody, caller: WebhookCaller, ports: Ports
+    body: EndpointBody, caller: WebhookCaller, ports: Ports, creation: Creating
 ) -> dict[str, Any]:
-    """Registers an endpoint. Its signing secret is in this answer alone."""
+    """Registers an endpoint. Its signing secret is in this answer alone.
+
+    A replay under the same Idempotency-Key has the endpoint and no secret.
+    """
     await ports.targets.check(body.url)
-    wanted = NewEndpoint(body.name, body.url, _unique(body.event_types), body.payload)
-    existing = len(ports.webhooks.of_account(caller.account_id))
-    recorded, secret = await register_endpoint(
-        _registration(ports), wanted, existing, caller.origin()
+    wanted = NewEndpoint(
+        creation.id_for(caller, Kind.WEBHOOK_ENDPOINT),
+        body.name,
+        body.url,
+        _unique(body.event_types),
+        body.payload,
     )
+    existing = len(ports.webhooks.of_account(caller.account_id))
+    try:
+        recorded, secret = await register_endpoint(
+            _registration(ports), wanted, existing, caller.origin()
+        )
+    except Conflict as conflict:
+        if conflict.code != "endpoint_exists":
+            raise
+        made = await creation.made_before(wanted.endpoint_id)
+        require_same(_is_made_from(made.event, wanted))
+        await _applied(ports, (made,))
+        return {**_shown(ports, caller, wanted.endpoint_id), "signing_secret": None}
     await _applied(ports, recorded)
     return {**_shown(ports, caller, recorded[0].stream), "signing_secret": secret}
+
+
+def _is_made_from(made: Event, wanted: NewEndpoint) -> bool:
+    return isinstance(made, EndpointCreated) and wanted == NewEndpoint(
+        made.endpoint_id, made.name, made.url, made.event_types, made.payload
+    )
 
 
 @router.get("/webhook_endpoints")

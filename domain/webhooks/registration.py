@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from domain.errors import Conflict
 from domain.event import Event, Origin, Recorded
 from domain.execute import execute
-from domain.ids import Kind
 from domain.ports.clock import Clock, Ids
 from domain.ports.event_store import EventStore
 from domain.ports.payloads import Payloads
@@ -37,6 +36,7 @@ class RegistrationPorts:
 class NewEndpoint:
     """The endpoint to register; its URL was checked."""
 
+    endpoint_id: str
     name: str
     url: str
     event_types: tuple[str, ...]
@@ -55,7 +55,7 @@ async def register_endpoint(
             f"an account has at most {MAX_ENDPOINTS} webhook endpoints",
             code="webhook_endpoint_limit",
         )
-    endpoint_id = ports.ids.new(Kind.WEBHOOK_ENDPOINT)
+    endpoint_id = wanted.endpoint_id
     secret, sealed = await _new_secret(ports, origin.account_id, endpoint_id)
     created = EndpointCreated(
         endpoint_id=endpoint_id,
