@@ -12,10 +12,18 @@ from adapters.sql.verify import verify
 from domain.billing.events import ChargeRecorded, CreditGranted
 from domain.catalog.events import PriceBookPublished
 from domain.event import Event, Recorded
-from domain.inference.events import TERMINAL, JobAccepted, JobCompleted, JobStarted, LeaseExpired
+from domain.inference.events import (
+    TERMINAL,
+    JobAccepted,
+    JobCompleted,
+    JobFailed,
+    JobStarted,
+    LeaseExpired,
+)
 from infra.settings import Settings
 from infra.storage import Storage, open_storage
 from projections.catalogue import PROJECTIONS
+from projections.invariants import violations
 
 PAGE = 10_000
 
@@ -65,6 +73,7 @@ async def inspect(settings: Settings) -> tuple[Verdict, History]:
         _check_jobs(history, verdict)
         _check_charges(history, verdict)
         await _check_wallets(storage, history, verdict)
+        await _check_invariants(storage, history, verdict)
         left = [*await storage.store.backlog("dispatch"), *await storage.store.backlog("webhooks")]
         verdict.forbid("work left in the queues", [item.item_id for item in left])
         verdict.forbid("dead letters", await storage.store.dead_letters())
@@ -104,6 +113,8 @@ def _check_jobs(history: History, verdict: Verdict) -> None:
     verdict.forbid("jobs without an end", sorted(accepted.keys() - ended.keys()))
     for kind in TERMINAL:
         verdict.figures[kind.event_name] = len(history.of(kind))
+    for code, count in Counter(r.event.failure.code for r in history.of(JobFailed)).items():
+        verdict.figures[f"  failed with {code}"] = count
 
 
 def _check_charges(history: History, verdict: Verdict) -> None:
@@ -155,6 +166,14 @@ def _rated(
 
 def _held(accepted: JobAccepted) -> int:
     return accepted.hold_picodollars
+
+
+async def _check_invariants(storage: Storage, history: History, verdict: Verdict) -> None:
+    """The engine's own oracle, beside this one."""
+    accounts = {recorded.account_id for recorded in history.log}
+    wallets = {account_id: await storage.store.wallet(account_id) for account_id in accounts}
+    found = violations(history.log, drained=True, wallets=wallets)
+    verdict.forbid("violations that the engine's own oracle finds", found)
 
 
 async def _check_wallets(storage: Storage, history: History, verdict: Verdict) -> None:

@@ -94,4 +94,4 @@ def _job(random: Random, number: int) -> JobPlan:
 def _kill(random: Random) -> Kill:
     if random.random() < 0.2:
         return Kill(random.uniform(0.0, 0.4), while_starting=True)
-    return Kill(random.expovariate(2.5), while_starting=False)
+    return Kill(random.expovariate(1.0), while_starting=False)
