@@ -68,7 +68,7 @@ class Recorder(SQLiteApplicationRecorder):
                 for i, s in enumerate(stored_events)
             ],
         )
-        return range(first, first + len(stored_events))
+        return list(range(first, first + len(stored_events)))
 
     def insert_at(
         self, c: SQLiteCursor, first_position: int, stored_events: Sequence[StoredEvent]

@@ -1,0 +1,65 @@
+"""The `eventsourcing` library's own reusable tests, run against our recorder."""
+
+import tempfile
+import unittest
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.tests.persistence import (
+    ApplicationRecorderTestCase,
+    NonInterleavingNotificationIDsBaseCase,
+)
+
+from adapters.sqlite.recorder import Datastore, Recorder
+
+
+class _OnAFile(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self._path = Path(folder.name) / "events.db"
+
+    def new_originator_id(self) -> str:
+        return str(uuid4())
+
+    def create_recorder(self) -> Recorder:
+        datastore = Datastore(str(self._path), "process")
+        self.addCleanup(datastore.close)
+        recorder = Recorder(datastore)
+        recorder.create_table()
+        return recorder
+
+
+class TestApplicationRecorder(_OnAFile, ApplicationRecorderTestCase[Recorder]):
+    """What the library asks of any application recorder.
+
+    Left out: its two measurements, which assert nothing, and its subscriptions, which the
+    embedded log takes the place of (`tests/contract/test_log.py`).
+    """
+
+    test_performance = None  # type: ignore[assignment]
+    test_concurrent_throughput = None  # type: ignore[assignment]
+
+
+class TestNotificationIds(_OnAFile, NonInterleavingNotificationIDsBaseCase):
+    """Positions become visible in their order."""
+
+    insert_num = 200
+
+
+class TestPositions(_OnAFile):
+    """What ours promises beyond the library."""
+
+    def test_a_refused_insert_leaves_no_gap(self) -> None:
+        recorder = self.create_recorder()
+        stored = StoredEvent(self.new_originator_id(), 1, "topic@1", b"{}")
+        recorder.insert_events([stored])
+        with pytest.raises(IntegrityError):
+            recorder.insert_events([stored])
+        other = StoredEvent(self.new_originator_id(), 1, "topic@1", b"{}")
+        assert list(recorder.insert_events([other]) or ()) == [2]
+
+
+del _OnAFile
