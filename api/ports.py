@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from api.watch import StreamWatch
 from domain.access.directory import KeyDirectory
 from domain.catalog.catalogue import Catalogue
-from domain.catalog.price_books import PriceBooks
 from domain.ports.clock import Clock, Ids
 from domain.ports.event_store import DeadLetter, EventStore
 from domain.ports.log import Log
@@ -59,7 +58,6 @@ class ApiPorts:
     keys_follower: DirectoryFollower
     catalogue: Catalogue
     price_version: str
-    prices: PriceBooks
     read_models: ReadModels
     projector: ReadModelFollower
     watch: StreamWatch
@@ -71,8 +69,8 @@ class ApiPorts:
     ids: Ids
     limits: ApiLimits
     version: str
-    node_id: str
     providers: Sequence[Mapping[str, Any]]
     redrive: Callable[[DeadLetter], Awaitable[None]]
     health: Callable[[], Mapping[str, Any]]
     readiness: Callable[[], Mapping[str, Any]]
+    metrics: Callable[[], bytes]

@@ -4,42 +4,26 @@ import asyncio
 import random
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import structlog
-
-from adapters.providers.session import HttpSession
-from adapters.sqlite.runner import Runner
-from adapters.webhooks.resolver import ThreadPoolResolver
-from adapters.webhooks.sender import AiohttpSender
-from adapters.webhooks.signer import StandardSigner
 from adapters.webhooks.targets import PublicTargets
 from api.ports import ApiLimits, ApiPorts
-from api.watch import StreamWatch
 from domain.access.opening import OpeningPorts
-from domain.errors import NotFound
-from domain.ports.event_store import DeadLetter
-from domain.ports.provider import CallTimeouts
-from domain.routing.policy import AttemptLimits
-from domain.webhooks.retry import RetryPolicy
+from domain.catalog.catalogue import Catalogue
 from infra.directories import Directories, load_directories, publish_prices
 from infra.first_admin import ensure_admin
-from infra.offers import build_catalogue, build_providers, provider_objects
+from infra.metrics import Gauges, exposition
+from infra.offers import build_catalogue, provider_objects
 from infra.settings import Settings
 from infra.storage import Storage, open_storage
-from workers.attempts import AttemptEngine
-from workers.dispatch import Dispatcher, DispatchLimits
-from workers.health import HealthRecorder
-from workers.job_run import JobPorts
-from workers.projector import Projector
-from workers.webhooks.composer import Composer
-from workers.webhooks.deliverer import Deliverer, DeliveryLimits
-from workers.webhooks.deliveries import Deliveries, DeliveryPorts
-from workers.webhooks.intake import WebhookIntake
+from infra.tasks import Tasks
+from infra.version import VERSION
+from infra.workforce import Workforce, build_workforce
+from workers.dispatch import Dispatcher
 
 # The event loop and the store's writer share the interpreter lock. At Python's default of 5 ms a
 # commit beside a busy loop waits that long at each of its steps (decision 0002).
@@ -47,46 +31,18 @@ SWITCH_INTERVAL_SECONDS = 0.0005
 # A read model further behind than this makes the node unready.
 READY_LAG_MS = 10_000
 
-log = structlog.get_logger(__name__)
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine. `failed` ends when a part that must not end does."""
+    """A running engine. `failed` ends when a part that must not end does.
+
+    `new_admin_key` is the administrator's key on the start that made it.
+    """
 
     ports: ApiPorts
     dispatcher: Dispatcher
     new_admin_key: str | None
     failed: asyncio.Future[None]
-
-
-@dataclass(slots=True)
-class _Tasks:
-    """Background tasks; one that fails fails the engine."""
-
-    failed: asyncio.Future[None]
-    running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(self._ended)
-        self.running[name] = task
-        return task
-
-    def states(self) -> Mapping[str, str]:
-        return {name: "stopped" if task.done() else "ok" for name, task in self.running.items()}
-
-    async def cancel(self) -> None:
-        for task in self.running.values():
-            task.cancel()
-        await asyncio.gather(*self.running.values(), return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            log.error("engine.part_failed", part=task.get_name(), exc_info=error)
-            if not self.failed.done():
-                self.failed.set_exception(error)
 
 
 @asynccontextmanager
@@ -98,164 +54,118 @@ async def engine(settings: Settings) -> AsyncIterator[Engine]:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     catalogue = build_catalogue(settings)
     node_id = f"{socket.gethostname()}-{random.randrange(16**6):06x}"  # noqa: S311 - a name
-    async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(open_storage(settings))
+    async with open_storage(settings) as storage:
         directories = await load_directories(storage)
         price_version = await publish_prices(storage, catalogue, directories.prices)
-        opening = OpeningPorts(
-            storage.store, storage.payloads, storage.secrets, storage.clock, storage.ids
-        )
-        chosen = settings.bootstrap_admin_key
-        new_admin_key = await ensure_admin(
-            opening, directories.keys, None if chosen is None else chosen.get_secret_value()
-        )
-        tasks = _Tasks(asyncio.get_running_loop().create_future())
-        stack.push_async_callback(tasks.cancel)
-        health = HealthRecorder(storage.store, storage.clock, node_id)
-        dispatcher = await _dispatcher(stack, settings, storage, directories, health, node_id)
-        intake = WebhookIntake(storage.store)
-        await intake.load()
-        runners = {
-            consumer.group: Runner(consumer, storage.store.log, storage.store, storage.clock)
-            for consumer in (dispatcher.consumer, intake.consumer)
-        }
-        resolver = ThreadPoolResolver()
-        stack.push_async_callback(resolver.close)
-        deliveries = await _deliveries(stack, settings, storage, directories, resolver)
-        deliverer = Deliverer(deliveries, storage.store, storage.clock, DeliveryLimits())
-        projector = Projector(storage.store.log, storage.read_models, storage.clock)
-        watch = StreamWatch(storage.store.log)
-
-        for name, follower in directories.followers.items():
-            tasks.start(f"{name} directory", follower.run())
-        for group, runner in runners.items():
-            tasks.start(f"{group} consumer", runner.run())
-        tasks.start("dispatcher", dispatcher.run())
-        tasks.start("deliverer", deliverer.run())
-        tasks.start("projector", projector.run())
-        tasks.start("watch", watch.run())
-        tasks.start("health", health.run())
-
-        async def redrive(letter: DeadLetter) -> None:
-            if letter.consumer not in runners:
-                raise NotFound(f"no such consumer: {letter.consumer}")
-            await runners[letter.consumer].redrive(letter)
-
-        ports = ApiPorts(
-            store=storage.store,
-            source=storage.store.log,
-            payloads=storage.payloads,
-            secrets=storage.secrets,
-            keys=directories.keys,
-            keys_follower=directories.keys_follower,
-            catalogue=catalogue,
-            price_version=price_version,
-            prices=directories.prices,
-            read_models=storage.read_models,
-            projector=projector,
-            watch=watch,
-            targets=PublicTargets(resolver, allow_private=settings.webhooks.allow_private_targets),
-            webhooks=directories.webhooks,
-            webhooks_follower=directories.webhooks_follower,
-            pings=deliveries,
-            clock=storage.clock,
-            ids=storage.ids,
-            limits=ApiLimits(),
-            version=version("gatewayz"),
-            node_id=node_id,
-            providers=provider_objects(settings),
-            redrive=redrive,
-            health=tasks.states,
-            readiness=lambda: _readiness(projector, tasks),
-        )
-        yield Engine(ports, dispatcher, new_admin_key, tasks.failed)
-        await asyncio.gather(dispatcher.drain(), deliverer.drain())
-        await health.flush()
-        for runner in runners.values():
-            runner.stop()
-        projector.stop()
-        ending = [tasks.running[f"{group} consumer"] for group in runners]
-        await asyncio.wait([*ending, tasks.running["projector"]], timeout=5)
+        new_admin_key = await _ensure_admin(settings, storage, directories)
+        async with build_workforce(settings, storage, directories, node_id) as workforce:
+            tasks = Tasks()
+            try:
+                workforce.start(tasks, directories)
+                node = _Node(settings, storage, directories, workforce, tasks, node_id)
+                ports = _ports(node, catalogue, price_version)
+                yield Engine(ports, workforce.dispatcher, new_admin_key, tasks.failed)
+                await workforce.drain(tasks)
+            finally:
+                await tasks.cancel()
 
 
-def _readiness(projector: Projector, tasks: _Tasks) -> Mapping[str, Any]:
-    lags = {name: lag.milliseconds for name, lag in projector.lag().items()}
-    stopped = [name for name, state in tasks.states().items() if state != "ok"]
-    ready = not stopped and all(lag <= READY_LAG_MS for lag in lags.values())
+@dataclass(frozen=True, slots=True)
+class _Node:
+    settings: Settings
+    storage: Storage
+    directories: Directories
+    workforce: Workforce
+    tasks: Tasks
+    node_id: str
+
+
+async def _ensure_admin(
+    settings: Settings, storage: Storage, directories: Directories
+) -> str | None:
+    chosen = settings.bootstrap_admin_key
+    return await ensure_admin(
+        OpeningPorts(storage.store, storage.payloads, storage.secrets, storage.clock, storage.ids),
+        directories.keys,
+        None if chosen is None else chosen.get_secret_value(),
+    )
+
+
+def _ports(node: _Node, catalogue: Catalogue, price_version: str) -> ApiPorts:
+    storage, directories, workforce = node.storage, node.directories, node.workforce
+    registry = workforce.counter.registry
+    registry.register(_gauges(node))
+    private = node.settings.webhooks.allow_private_targets
+    return ApiPorts(
+        store=storage.store,
+        source=storage.store.log,
+        payloads=storage.payloads,
+        secrets=storage.secrets,
+        keys=directories.keys,
+        keys_follower=directories.keys_follower,
+        catalogue=catalogue,
+        price_version=price_version,
+        read_models=storage.read_models,
+        projector=workforce.projector,
+        watch=workforce.watch,
+        targets=PublicTargets(workforce.resolver, allow_private=private),
+        webhooks=directories.webhooks,
+        webhooks_follower=directories.webhooks_follower,
+        pings=workforce.deliveries,
+        clock=storage.clock,
+        ids=storage.ids,
+        limits=ApiLimits(),
+        version=VERSION,
+        providers=provider_objects(node.settings),
+        redrive=workforce.redrive,
+        health=partial(_health, node),
+        readiness=partial(_readiness, node),
+        metrics=partial(exposition, registry),
+    )
+
+
+def _health(node: _Node) -> Mapping[str, str]:
+    """Each part: "ok", or what it is instead."""
+    store = "ok" if node.storage.store.is_available else "unavailable"
+    return {"event_store": store, **node.tasks.states()}
+
+
+def _readiness(node: _Node) -> Mapping[str, Any]:
+    lags = {name: lag.milliseconds for name, lag in node.workforce.projector.lag().items()}
+    failing = [part for part, state in _health(node).items() if state != "ok"]
     return {
-        "ready": ready,
+        "ready": not failing and all(lag <= READY_LAG_MS for lag in lags.values()),
         "checks": {
-            "event_store": "ok",
+            "event_store": _health(node)["event_store"],
             "projection_lag_ms": lags,
-            "stopped": stopped,
+            "failing": failing,
         },
     }
 
 
-async def _dispatcher(
-    stack: AsyncExitStack,
-    settings: Settings,
-    storage: Storage,
-    directories: Directories,
-    health: HealthRecorder,
-    node_id: str,
-) -> Dispatcher:
-    session = HttpSession()
-    stack.push_async_callback(session.close)
-    attempts, dispatch = settings.attempts, settings.dispatch
-    attempt_engine = AttemptEngine(
-        build_providers(settings, session, storage.clock),
-        storage.clock,
-        AttemptLimits(max_attempts=attempts.max_attempts),
-        CallTimeouts(
-            attempts.connect_timeout,
-            attempts.first_byte_timeout,
-            attempts.chunk_timeout,
-            attempts.total_timeout,
-        ),
-        health.observe,
-    )
-    ports = JobPorts(
-        storage.store,
-        storage.store.log,
-        storage.payloads,
-        attempt_engine,
-        directories.prices,
-        storage.clock,
-        storage.ids,
-    )
-    limits = DispatchLimits(
-        concurrency=dispatch.concurrency,
-        per_account=dispatch.per_account or max(1, dispatch.concurrency * 4 // 5),
-        lease_seconds=dispatch.lease_seconds,
-        drain_seconds=dispatch.drain_timeout,
-    )
-    return Dispatcher(ports, storage.store, limits, node_id)
+def _gauges(node: _Node) -> Gauges:
+    workforce, source = node.workforce, node.storage.store.log
 
+    def lags() -> Mapping[str, float]:
+        return {name: lag.positions for name, lag in workforce.projector.lag().items()}
 
-async def _deliveries(
-    stack: AsyncExitStack,
-    settings: Settings,
-    storage: Storage,
-    directories: Directories,
-    resolver: ThreadPoolResolver,
-) -> Deliveries:
-    sender = await stack.enter_async_context(
-        AiohttpSender(
-            resolver,
-            user_agent=f"Gatewayz/{version('gatewayz')}",
-            timeout=settings.webhooks.timeout,
-            allow_private=settings.webhooks.allow_private_targets,
-        )
+    def consumers() -> Mapping[str, float]:
+        head = source.head()
+        return {runner.group: head - runner.position for runner in workforce.runners.values()}
+
+    return Gauges(
+        {
+            "gatewayz_log_head_position": (
+                "The last position of the log.",
+                "log",
+                lambda: {"events": source.head()},
+            ),
+            "gatewayz_jobs_running": (
+                "Jobs that run in this process.",
+                "worker",
+                lambda: {"dispatch": workforce.dispatcher.running},
+            ),
+            "gatewayz_projection_lag_positions": ("Events not folded.", "projection", lags),
+            "gatewayz_consumer_lag_positions": ("Events not handled.", "consumer", consumers),
+        }
     )
-    ports = DeliveryPorts(
-        store=storage.store,
-        composer=Composer(storage.store, storage.payloads, StandardSigner()),
-        sender=sender,
-        directory=directories.webhooks,
-        reached=directories.webhooks_follower.reached,
-        clock=storage.clock,
-        ids=storage.ids,
-        random=random.random,
-    )
-    return Deliveries(ports, RetryPolicy(gaps=settings.webhooks.retry_schedule))

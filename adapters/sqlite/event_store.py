@@ -51,6 +51,11 @@ class SqliteEventStore:
         await self._reader.close()
         self._datastore.close()
 
+    @property
+    def is_available(self) -> bool:
+        """Whether the last append could be written."""
+        return self._writer.is_available
+
     async def append(self, append: Append) -> tuple[Recorded[Event], ...]:
         return await self._writer.submit(append)
 

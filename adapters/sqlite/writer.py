@@ -54,6 +54,7 @@ class GroupCommitWriter:
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self.is_available = True
         self._thread = threading.Thread(target=self._run, name="event-store-writer", daemon=True)
         self._thread.start()
 
@@ -92,11 +93,14 @@ class GroupCommitWriter:
 
     def _commit(self, appends: Sequence[Append]) -> tuple[Changes, list[Answer]]:
         try:
-            return self._recorder.transact(lambda c: self._decide_and_save(c, appends))
+            committed = self._recorder.transact(lambda c: self._decide_and_save(c, appends))
         except PersistenceError as error:
+            self.is_available = False
             unavailable = StoreUnavailable(f"the event store could not write: {error}")
             unavailable.__cause__ = error
             return Changes(), [unavailable] * len(appends)
+        self.is_available = True
+        return committed
 
     def _decide_and_save(
         self, c: SQLiteCursor, appends: Sequence[Append]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.auth import Ports, require
 from domain.access.scopes import ALL_SCOPES
@@ -39,9 +39,9 @@ async def get_ready(ports: Ports) -> Response:
 
 
 @router.get("/metrics")
-async def get_metrics() -> Response:
+async def get_metrics(ports: Ports) -> Response:
     """Prometheus metrics of this node."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(ports.metrics(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/models", dependencies=[any_key])
