@@ -19,7 +19,7 @@ from adapters.sql.engine import open_sqlite
 from adapters.sql.read_models import SqlReadModels
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.system.clock import SystemClock, TimeOrderedIds
-from domain.billing.events import ChargeRecorded, CreditGranted, RatingLine
+from domain.billing.events import ChargeRecorded, CreditGranted, Dimension, RatingLine
 from domain.event import Origin
 from domain.event_types import ALL_EVENTS
 from domain.ids import charge_id
@@ -46,7 +46,17 @@ USAGE = Usage(input_tokens=10, output_tokens=5)
 
 def _job(number: int) -> tuple[StreamWrite, ...]:
     job_id, delivery_id = f"job_{number:032x}", f"whd_{number:032x}"
-    accepted = JobAccepted(
+    started = JobStarted(job_id=job_id, lease_id="lease_1", worker_id="w1", lease_until=1)
+    charge = _charge(job_id)
+    return (
+        StreamWrite(job_id, 0, (_accepted(job_id, number), started, _completed(job_id))),
+        StreamWrite(charge.charge_id, 0, (charge,)),
+        StreamWrite(delivery_id, 0, _delivery(delivery_id, job_id)),
+    )
+
+
+def _accepted(job_id: str, number: int) -> JobAccepted:
+    return JobAccepted(
         job_id=job_id,
         endpoint="/v1/chat/completions",
         model="acme/alpha",
@@ -61,8 +71,10 @@ def _job(number: int) -> tuple[StreamWrite, ...]:
         input_hash="0" * 64,
         metadata={"team": "research"} if number % 10 == 0 else {},
     )
-    started = JobStarted(job_id=job_id, lease_id="lease_1", worker_id="w1", lease_until=1)
-    charge = ChargeRecorded(
+
+
+def _charge(job_id: str) -> ChargeRecorded:
+    return ChargeRecorded(
         charge_id=charge_id(job_id),
         job_id=job_id,
         model="acme/alpha",
@@ -70,26 +82,17 @@ def _job(number: int) -> tuple[StreamWrite, ...]:
         native_id="alpha",
         usage=USAGE,
         price_version="pb_1",
-        lines=(
-            RatingLine(
-                dimension="input",
-                quantity=10,
-                picodollars_per_unit=1_000_000,
-                picodollars=COST // 2,
-            ),
-            RatingLine(
-                dimension="output",
-                quantity=5,
-                picodollars_per_unit=2_000_000,
-                picodollars=COST // 2,
-            ),
-        ),
+        lines=(_line("input", 10, 1_000_000), _line("output", 5, 2_000_000)),
         picodollars=COST,
     )
-    return (
-        StreamWrite(job_id, 0, (accepted, started, _completed(job_id))),
-        StreamWrite(charge.charge_id, 0, (charge,)),
-        StreamWrite(delivery_id, 0, _delivery(delivery_id, job_id)),
+
+
+def _line(dimension: Dimension, quantity: int, unit: int) -> RatingLine:
+    return RatingLine(
+        dimension=dimension,
+        quantity=quantity,
+        picodollars_per_unit=unit,
+        picodollars=quantity * unit,
     )
 
 
