@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -110,14 +111,13 @@ class _Story:
 
 
 def _rendered(report: Report) -> Group:
-    return Group(_promises(report), _charge(report), _summary(report))
+    return Group("", _promises(report), _charge(report), _summary(report))
 
 
 def _promises(report: Report) -> Table:
-    table = Table(title="What must hold", title_justify="left", expand=False)
-    table.add_column("")
-    table.add_column("Promise", overflow="fold")
-    table.add_column("Found", overflow="fold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", "What must hold", "Found"):
+        table.add_column(heading, overflow="fold")
     for finding in report.findings:
         sign = "[green]✓[/]" if finding.holds else "[red]✗[/]"
         table.add_row(sign, finding.promise, finding.found)

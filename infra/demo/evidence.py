@@ -118,7 +118,7 @@ def _log_findings(log: Log) -> Iterator[Finding]:
         not differences,
     )
     yield Finding(
-        "The log keeps its own rules: wallets = ledger, charges = ratings",
+        "Wallets = ledger, charges = ratings",
         "; ".join(f"{one.rule}: {one.subject}" for one in violations[:3]) or "0 violations",
         not violations,
     )
@@ -136,7 +136,7 @@ def _job_findings(submitted: Submitted, account: Account) -> Iterator[Finding]:
     yield Finding("No accepted job is lost", f"{len(lost)} lost", not lost)
     yield Finding("No job ends twice", f"{len(twice)} duplicates", not twice)
     yield Finding(
-        "Sending everything again after the crash makes no new job",
+        "Sending everything again makes no new job",
         f"{len(new)} new, {submitted.replayed} replayed by Idempotency-Key",
         not new and submitted.replayed == len(submitted.job_ids) == len(account.jobs),
     )
@@ -149,10 +149,12 @@ def _money_findings(account: Account) -> Iterator[Finding]:
     once = charged.keys() == owed and set(charged.values()) <= {1}
     left, held = (Decimal(account.balance[name]) for name in ("total_usd", "held_usd"))
     yield Finding(
-        "One charge for each answer, none for anything else", f"{len(account.charges)}", once
+        "One charge for each answer, none besides",
+        f"{len(account.charges)} charges, {len(owed)} answers",
+        once,
     )
     yield Finding(
-        "Credit = charges + balance, nothing is still held",
+        "Credit = charges + balance",
         f"{account.credit_usd} = {spent(account)} + {left} USD, {held} held",
         account.credit_usd == spent(account) + left and held == 0,
     )
@@ -163,12 +165,12 @@ def _webhook_findings(submitted: Submitted, receiver: Receiver) -> Iterator[Find
     several = [job_id for job_id, ids in receiver.told.items() if len(ids) > 1]
     repeats = receiver.messages.total() - len(receiver.messages)
     yield Finding(
-        "Every job's webhook arrives, under one id however often",
+        "Every webhook arrives, always under one id",
         f"{len(receiver.messages)} received, {repeats} repeated, {len(untold)} missing",
         not untold and not several,
     )
     yield Finding(
-        "Every signature verifies (Standard Webhooks)",
+        "Every signature verifies",
         f"{receiver.messages.total()} verified, {receiver.rejected} rejected",
         receiver.rejected == 0,
     )

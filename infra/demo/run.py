@@ -106,7 +106,7 @@ class _Scenario:
             api_key = await self._open_account(url, admin_key)
             first = await self._submit(url, api_key)
             done = await self._crash(engine)
-        self.narrator.say("SIGKILL; starting again on the same directory")
+        self.narrator.say(f"SIGKILL with {done} done; starting again on the same directory")
         async with self._engine() as (engine, url):
             again = await self._submit(url, api_key)
             await self._until_told(len(first))
