@@ -30,6 +30,8 @@ from workers.scheduler import Scheduler
 
 # How long a duty waits when the event store is away.
 AWAY_SECONDS = 1.0
+# How long a job waits whose run broke before it had a lease.
+BROKEN_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +81,7 @@ class Dispatcher:
         self._worker_id = worker_id
         self._scheduler = Scheduler(limits.per_account)
         self._runs: dict[str, JobRun] = {}
+        self._taken_in: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadlines: list[tuple[int, str]] = []
         self._deadline_added = asyncio.Event()
@@ -125,6 +128,10 @@ class Dispatcher:
             await self._expire_lease(item)
 
     def _arrived(self, item: WorkItem) -> None:
+        # The backlog that is read at the start and the feed may both bring an item.
+        if item.item_id in self._taken_in:
+            return
+        self._taken_in.add(item.item_id)
         if item.deadline_at is not None:
             heapq.heappush(self._deadlines, (item.deadline_at, item.item_id))
             self._deadline_added.set()
@@ -145,15 +152,22 @@ class Dispatcher:
         try:
             await run.run()
         except StoreUnavailable as error:
-            # The lease stays; it runs out, and the job is queued again.
             log.warning("job.store_unavailable", job_id=item.item_id, error=str(error))
+            self._take_up_later(run, AWAY_SECONDS)
         except Exception:
             log.exception("job.crashed", job_id=item.item_id)
+            self._take_up_later(run, BROKEN_SECONDS)
         finally:
             self._release_slot(item)
 
+    def _take_up_later(self, run: JobRun, seconds: float) -> None:
+        """Puts a job back that got no lease; one that did is queued again when that runs out."""
+        if not run.is_started:
+            asyncio.get_running_loop().call_later(seconds, self._arrived, run.item)
+
     def _release_slot(self, item: WorkItem) -> None:
         self._runs.pop(item.item_id, None)
+        self._taken_in.discard(item.item_id)
         task = asyncio.current_task()
         if task is not None:
             self._tasks.discard(task)
@@ -181,10 +195,8 @@ class Dispatcher:
             await self._append(renewed)
 
     async def _reap_leases(self) -> None:
-        now = self._ports.clock.now()
-        for item in await self._queue.backlog("dispatch"):
-            lapsed = item.leased_until is not None and item.leased_until < now
-            if lapsed and item.item_id not in self._runs:
+        for item in await self._queue.lapsed("dispatch", self._ports.clock.now()):
+            if item.item_id not in self._runs:
                 await self._expire_lease(item)
 
     async def _expire_lease(self, item: WorkItem) -> None:

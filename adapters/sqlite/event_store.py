@@ -42,7 +42,7 @@ class SqliteEventStore:
         self._recorder.create_table()
         self._subscribers: dict[Queue, list[Callable[[WorkItem], None]]] = {}
         self._reader = GroupReader()
-        self.log = RecentLog(self, self._recorder.max_notification_id() or 0)
+        self.log = RecentLog(self.read_log, self._recorder.max_notification_id() or 0)
         self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
 
     async def close(self) -> None:
@@ -95,6 +95,14 @@ class SqliteEventStore:
         rows = await self._query(
             f"SELECT {WORK_COLUMNS} FROM work WHERE queue = ? ORDER BY position",  # noqa: S608
             queue,
+        )
+        return [WorkItem(*row) for row in rows]
+
+    async def lapsed(self, queue: Queue, now: int) -> Sequence[WorkItem]:
+        rows = await self._query(
+            f"SELECT {WORK_COLUMNS} FROM work WHERE queue = ? AND leased_until < ?",  # noqa: S608
+            queue,
+            now,
         )
         return [WorkItem(*row) for row in rows]
 

@@ -5,23 +5,21 @@ from the store.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
 
 from domain.event import Event, Recorded
 from domain.ports.event_store import LogEntry
 
-if TYPE_CHECKING:
-    from adapters.sqlite.event_store import SqliteEventStore
-
+# Entries after a position, at most so many, from the store.
+ReadStored = Callable[[int, int], Awaitable[Sequence[LogEntry]]]
 KEPT = 4_000
 
 
 class RecentLog:
     """`Log` over the embedded store; used on the store's event loop."""
 
-    def __init__(self, store: "SqliteEventStore", head: int) -> None:
-        self._store = store
+    def __init__(self, read_stored: ReadStored, head: int) -> None:
+        self._read_stored = read_stored
         self._head = head
         self._recent: list[Recorded[Event]] = []
         # Streams that began among the newest entries, and so are whole in memory.
@@ -66,7 +64,7 @@ class RecentLog:
         if self._recent and self._recent[0].position <= after + 1:
             start = after + 1 - self._recent[0].position
             return self._recent[start : start + limit]
-        return await self._store.read_log(after, limit)
+        return await self._read_stored(after, limit)
 
     async def at(self, position: int) -> LogEntry:
         entries = await self.read(position - 1, 1)

@@ -35,8 +35,11 @@ class WorkQueue(Protocol):
     2. A subscriber gets each item that is enqueued or requeued after it subscribed, once the
        append is durable.
     3. Enqueueing an item that is queued already changes nothing.
+    4. `lapsed` returns the items whose lease ran out before `now` (Unix milliseconds).
     """
 
     async def backlog(self, queue: Queue) -> Sequence[WorkItem]: ...
+
+    async def lapsed(self, queue: Queue, now: int) -> Sequence[WorkItem]: ...
 
     def subscribe(self, queue: Queue, receive: Callable[[WorkItem], None]) -> None: ...

@@ -150,3 +150,10 @@ async def test_what_happens_to_an_item_that_is_gone_changes_nothing(
     store.subscribe("dispatch", received.append)
     await do(store, effect)
     assert (await waiting(store), received) == ([], [])
+
+
+async def test_only_lapsed_leases_are_lapsed(store: SqliteEventStore) -> None:
+    """Law 4."""
+    await do(store, item(1), item(2), item(3))
+    await do(store, lease(1, until=1_000), lease(2, until=2_000))
+    assert [entry.item_id for entry in await store.lapsed("dispatch", 1_500)] == [job_id(1)]
