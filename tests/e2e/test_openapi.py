@@ -1,0 +1,75 @@
+"""Generated requests from our own OpenAPI document: whatever comes in, never a 5xx."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from domain.ids import HOUSE_ACCOUNT
+from tests.support.client import Account, chat
+from tests.support.engine import ADMIN_KEY, RunningEngine
+
+EXAMPLES = 8
+
+
+async def known_ids(engine: RunningEngine) -> dict[str, str]:
+    """The ids of things that there are, so that the requests get beyond 404."""
+    house = Account(engine.admin, HOUSE_ACCOUNT, ADMIN_KEY)
+    await house.credit("10.00")
+    job_id = await house.submit(chat(metadata={"a": "b"}))
+    await house.finished(job_id)
+    (charge,) = await house.charges(job_id)
+    key_id, _ = await house.key("jobs")
+    endpoint = {"url": "http://127.0.0.1:9/hook", "event_types": ["job.completed"]}
+    made = await house.post("/v1/webhook_endpoints", endpoint)
+    return {
+        "account_id": HOUSE_ACCOUNT,
+        "job_id": job_id,
+        "charge_id": charge["id"],
+        "key_id": key_id,
+        "endpoint_id": made.json["id"],
+    }
+
+
+def configured(folder: Path, ids: dict[str, str]) -> None:
+    """Tells the generator to use these ids in paths."""
+    lines = [f'"path.{name}" = "{value}"' for name, value in ids.items()]
+    (folder / "schemathesis.toml").write_text("\n".join(["[parameters]", *lines]))
+
+
+@pytest.mark.timeout(300)
+async def test_no_generated_request_meets_a_server_error(
+    engine: RunningEngine, tmp_path: Path
+) -> None:
+    configured(tmp_path, await known_ids(engine))
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        *("run", f"{engine.admin.base_url}/openapi.json"),
+        *("--header", f"Authorization: Bearer {ADMIN_KEY}"),
+        *("--checks", "not_a_server_error"),
+        *("--phases", "examples,coverage,fuzzing"),
+        *("--max-examples", str(EXAMPLES)),
+        *("--seed", "7"),
+        *("--generation-database", "none"),
+        *("--request-timeout", "30"),
+        *("--max-time", "30"),
+        "--no-color",
+    ]
+    fuzzing = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await fuzzing.communicate()
+    assert fuzzing.returncode == 0, output.decode()
+
+
+async def test_the_document_describes_every_route_that_a_customer_uses(
+    engine: RunningEngine,
+) -> None:
+    paths = (await engine.admin.get("/openapi.json")).json["paths"]
+    assert {"get", "post"} <= paths["/v1/jobs"].keys()
+    assert {"get"} <= paths["/v1/jobs/{job_id}"].keys()
+    assert {"post"} <= paths["/v1/webhook_endpoints"].keys()
