@@ -1,7 +1,6 @@
 """`gatewayz jobs`: submitting, watching, reading and cancelling jobs."""
 
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,26 +60,14 @@ def submit(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Submits a job; with --wait shows its result and exits 1 unless it succeeded."""
     request = job_request(prompt, file, model) | {"lane": lane}
-    optional = {
-        "webhook": None if webhook is None else {"url": webhook},
-        "metadata": pairs(metadata or []),
-        "deadline": deadline,
-    }
-    request |= {name: value for name, value in optional.items() if value}
+    request |= _optional(webhook, metadata, deadline)
     headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
-
-    async def submitted(client: "Client") -> Mapping[str, Any]:
-        reply = await client.send("POST", "/v1/jobs", body=request, headers=headers)
-        job: Mapping[str, Any] = reply.body
-        return await _ended(client, job) if wait else job
-
-    job = ask(url, api_key, submitted)
-    if not wait:
-        show(as_json, job)
-    elif job["status"] == "succeeded":
+    job = ask(url, api_key, lambda client: _submitted(client, request, headers, wait))
+    if wait and job["status"] == "succeeded":
         result(job["id"], url, api_key, as_json)
-    else:
-        show(as_json, job)
+        return
+    show(as_json, job)
+    if wait:
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -95,12 +82,9 @@ def list_(
 ) -> None:
     """Lists jobs, newest first."""
     wanted = {f"metadata.{name}": value for name, value in pairs(metadata or []).items()}
-
-    async def page(client: "Client") -> list[Mapping[str, Any]]:
-        listed = await client.get("/v1/jobs", status=status, limit=limit, **wanted)
-        return list(islice(listed["data"], limit))
-
-    show_list(as_json, ask(url, api_key, page), COLUMNS)
+    query: dict[str, str | int | None] = {"status": status, "limit": limit, **wanted}
+    listed = ask(url, api_key, lambda client: client.get("/v1/jobs", **query))
+    show_list(as_json, listed["data"], COLUMNS)
 
 
 @app.command("show")
@@ -163,8 +147,25 @@ def cancel(
     show(as_json, ask(url, api_key, lambda client: client.post(f"/v1/jobs/{job_id}/cancel")))
 
 
-async def _ended(client: "Client", job: Mapping[str, Any]) -> Mapping[str, Any]:
-    while job["status"] not in ENDED:
+def _optional(
+    webhook: str | None, metadata: list[str] | None, deadline: str | None
+) -> dict[str, Any]:
+    """The fields of a submission that were given."""
+    fields = {
+        "webhook": None if webhook is None else {"url": webhook},
+        "metadata": pairs(metadata or []),
+        "deadline": deadline,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+async def _submitted(
+    client: "Client", request: Mapping[str, Any], headers: Mapping[str, str], wait: bool
+) -> Mapping[str, Any]:
+    """The job as accepted, or as it ended."""
+    reply = await client.send("POST", "/v1/jobs", body=request, headers=headers)
+    job: Mapping[str, Any] = reply.body
+    while wait and job["status"] not in ENDED:
         job = await client.get(f"/v1/jobs/{job['id']}", wait=LONG_POLL_SECONDS)
     return job
 
