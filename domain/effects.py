@@ -116,7 +116,7 @@ def effects_of(recorded: Recorded[Event]) -> tuple[Effect, ...]:
     event = recorded.event
     match event:
         case JobAccepted():
-            return (Hold(event.job_id, event.hold_picodollars),)
+            return (Hold(event.job_id, event.hold_picodollars), _job(recorded, event))
         case JobStarted():
             return (
                 Lease("dispatch", event.job_id, event.lease_id, event.worker_id, event.lease_until),
@@ -144,6 +144,18 @@ def effects_of(recorded: Recorded[Event]) -> tuple[Effect, ...]:
             return (Requeue("webhooks", event.delivery_id, due_at or 0),)
         case _:
             return ()
+
+
+def _job(recorded: Recorded[Event], accepted: JobAccepted) -> Enqueue:
+    return Enqueue(
+        "dispatch",
+        accepted.job_id,
+        recorded.account_id,
+        accepted.lane,
+        recorded.position,
+        cost=accepted.estimated_input_tokens + accepted.max_output_tokens,
+        deadline_at=accepted.deadline_at,
+    )
 
 
 def _delivery(recorded: Recorded[Event], delivery_id: str, due_at: int) -> Enqueue:

@@ -1,7 +1,7 @@
-"""Dispatch: takes accepted jobs into the work queue and runs them, so many at a time.
+"""Dispatch: the process manager that runs waiting jobs, so many at a time.
 
-Intake is a consumer of the log and only makes work durable, so that its position never waits
-for a provider. Running is the process manager: leases, fairness, cancellation, deadlines,
+A job enters the work queue in the transaction that accepts it (`domain/effects.py`) and is given
+to the dispatcher once that is durable. Here are leases, fairness, cancellation, deadlines,
 renewal and drain.
 """
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from domain.effects import Done, Enqueue, Lease
+from domain.effects import Done, Lease
 from domain.errors import StoreUnavailable
 from domain.event import Recorded, system_origin
 from domain.execute import execute
 from domain.ids import HOUSE_ACCOUNT
 from domain.inference.commands import ExpireJob, ExpireLease
 from domain.inference.decide import LeaseLost, decide, stream_of
-from domain.inference.events import CancelRequested, JobAccepted
+from domain.inference.events import CancelRequested
 from domain.inference.state import evolve
 from domain.ports.consumer import NOTHING, Consumer, Outcome, on
 from domain.ports.event_store import Append
@@ -51,26 +51,8 @@ class DispatchLimits:
     sole_worker: bool = True
 
 
-def enqueue(accepted: Recorded[JobAccepted]) -> Outcome:
-    """Makes an accepted job a piece of work."""
-    job = accepted.event
-    return Outcome(
-        work=(
-            Enqueue(
-                "dispatch",
-                job.job_id,
-                accepted.account_id,
-                job.lane,
-                accepted.position,
-                cost=job.estimated_input_tokens + job.max_output_tokens,
-                deadline_at=job.deadline_at,
-            ),
-        )
-    )
-
-
 class Dispatcher:
-    """Runs waiting jobs; `consumer` is its intake."""
+    """Runs waiting jobs; `consumer` tells it of cancellations."""
 
     def __init__(
         self, ports: JobPorts, queue: WorkQueue, limits: DispatchLimits, worker_id: str
@@ -86,10 +68,7 @@ class Dispatcher:
         self._deadlines: list[tuple[int, str]] = []
         self._deadline_added = asyncio.Event()
         self._accepting = True
-        self.consumer = Consumer(
-            group="dispatch",
-            routes=(on(JobAccepted, enqueue), on(CancelRequested, self._stop_run)),
-        )
+        self.consumer = Consumer("dispatch", routes=(on(CancelRequested, self._stop_run),))
 
     @property
     def running(self) -> int:

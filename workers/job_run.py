@@ -9,7 +9,6 @@ import structlog
 
 from domain.billing.events import ChargeRecorded
 from domain.catalog.price_books import PriceBooks
-from domain.effects import Done
 from domain.event import Event, Origin, Recorded
 from domain.execute import execute, fold
 from domain.ids import Kind, charge_id
@@ -26,7 +25,7 @@ from domain.inference.decide import LeaseLost, decide, stream_of
 from domain.inference.events import AttemptRecord, Failure, JobCompleted, Usage
 from domain.inference.state import Job, evolve
 from domain.ports.clock import Clock, Ids
-from domain.ports.event_store import Append, EventStore
+from domain.ports.event_store import EventStore
 from domain.ports.log import Log
 from domain.ports.payloads import PayloadErased, Payloads
 from domain.ports.work_queue import WorkItem
@@ -100,7 +99,6 @@ class JobRun:
             command = await self._work()
         except LeaseLost:
             log.info("job.lease_lost", job_id=self.item.item_id)
-            await self._forget_if_ended()
             return
         await self._record_end(command)
 
@@ -214,13 +212,6 @@ class JobRun:
             await self._execute(command)
         except LeaseLost:
             log.warning("job.result_dropped", job_id=self.item.item_id, lease_id=self.lease_id)
-
-    async def _forget_if_ended(self) -> None:
-        """Takes a job out of the queue that ended before it was put in (cancelled at once)."""
-        job = fold(await self._ports.store.read_stream(self.item.item_id), evolve)
-        if job is not None and job.is_ended:
-            done = Done("dispatch", self.item.item_id)
-            await self._ports.store.append(Append(self._origin, work=(done,)))
 
     async def _execute(self, command: JobCommand) -> None:
         recorded = await execute(

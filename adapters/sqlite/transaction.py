@@ -1,14 +1,14 @@
 """Reads what a group of appends may touch and writes what the group changed."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteCursor
 
 from adapters.codec.events import EventCodec
-from adapters.sqlite.group import Changes, State
+from adapters.sqlite.group import Changes, HeldAmount, ItemKey, State
 from adapters.sqlite.recorder import Recorder
 from adapters.sqlite.rows import insert_rows
 from adapters.sqlite.schema import WORK_COLUMNS
@@ -19,47 +19,56 @@ from domain.ports.work_queue import WorkItem
 
 def load(recorder: Recorder, c: SQLiteCursor, appends: Sequence[Append]) -> State:
     """The state that the appends are decided against."""
-    streams = {write.stream for append in appends for write in append.writes}
-    accounts = {append.origin.account_id for append in appends if append.writes}
-    # An item of a work queue bears the id of the stream that it is for, like a hold.
-    items = streams | {effect.item_id for append in appends for effect in append.work}
-    state = State(recorder.next_position(c), {}, {}, {}, {})
-    if streams:
-        state.versions = dict(
-            _rows(
-                c,
-                "SELECT originator_id, MAX(originator_version) FROM stored_events "
-                "WHERE originator_id IN (SELECT value FROM json_each(?)) GROUP BY originator_id",
-                streams,
-            )
-        )
-        for hold_id, account_id, picodollars in _rows(
-            c,
-            "SELECT hold_id, account_id, picodollars FROM holds "
-            "WHERE hold_id IN (SELECT value FROM json_each(?))",
-            streams,
-        ):
-            state.holds[hold_id] = (account_id, picodollars)
-        for account_id, *balances in _rows(
-            c,
-            "SELECT account_id, allowance, purchased, held FROM wallets "
-            "WHERE account_id IN (SELECT value FROM json_each(?))",
-            accounts,
-        ):
-            state.wallets[account_id] = Wallet(*balances)
-    if items:
-        for row in _rows(
-            c,
-            f"SELECT {WORK_COLUMNS} FROM work WHERE queue IN ('dispatch', 'webhooks') "  # noqa: S608
-            "AND item_id IN (SELECT value FROM json_each(?))",
-            items,
-        ):
-            item = WorkItem(*row)
-            state.items[item.queue, item.item_id] = item
-    return state
+    writes = [write for append in appends for write in append.writes]
+    # A hold, and an item of a work queue, bears the id of the stream that it is for, so that a
+    # stream which begins here has none yet.
+    known = {write.stream for write in writes if write.expected_version}
+    items = known | {effect.item_id for append in appends for effect in append.work}
+    return State(
+        next_position=recorder.next_position(c),
+        versions=_versions(c, {write.stream for write in writes}),
+        wallets=_wallets(c, {append.origin.account_id for append in appends if append.writes}),
+        holds=_holds(c, known),
+        items=_items(c, items),
+    )
 
 
-def _rows(c: SQLiteCursor, sql: str, keys: Iterable[str]) -> list[tuple[Any, ...]]:
+def _versions(c: SQLiteCursor, streams: set[str]) -> dict[str, int]:
+    sql = (
+        "SELECT originator_id, MAX(originator_version) FROM stored_events "
+        "WHERE originator_id IN (SELECT value FROM json_each(?)) GROUP BY originator_id"
+    )
+    return dict(_rows(c, sql, streams))
+
+
+def _wallets(c: SQLiteCursor, accounts: set[str]) -> dict[str, Wallet]:
+    sql = (
+        "SELECT account_id, allowance, purchased, held FROM wallets "
+        "WHERE account_id IN (SELECT value FROM json_each(?))"
+    )
+    return {account_id: Wallet(*balances) for account_id, *balances in _rows(c, sql, accounts)}
+
+
+def _holds(c: SQLiteCursor, streams: set[str]) -> dict[str, HeldAmount]:
+    sql = (
+        "SELECT hold_id, account_id, picodollars FROM holds "
+        "WHERE hold_id IN (SELECT value FROM json_each(?))"
+    )
+    return {hold_id: (account, amount) for hold_id, account, amount in _rows(c, sql, streams)}
+
+
+def _items(c: SQLiteCursor, item_ids: set[str]) -> dict[ItemKey, WorkItem]:
+    sql = (
+        f"SELECT {WORK_COLUMNS} FROM work WHERE queue IN ('dispatch', 'webhooks') "  # noqa: S608
+        "AND item_id IN (SELECT value FROM json_each(?))"
+    )
+    items = (WorkItem(*row) for row in _rows(c, sql, item_ids))
+    return {(item.queue, item.item_id): item for item in items}
+
+
+def _rows(c: SQLiteCursor, sql: str, keys: set[str]) -> list[tuple[Any, ...]]:
+    if not keys:
+        return []
     c.execute(sql, (json.dumps(list(keys)),))
     return [tuple(row) for row in c.fetchall()]
 
