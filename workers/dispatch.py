@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from domain.effects import Done, Lease
+from domain.effects import Lease
 from domain.errors import StoreUnavailable
 from domain.event import Recorded, system_origin
 from domain.execute import execute
@@ -179,7 +179,7 @@ class Dispatcher:
                 await self._expire_lease(item)
 
     async def _expire_lease(self, item: WorkItem) -> None:
-        events = await execute(
+        await execute(
             self._ports.store,
             item.item_id,
             ExpireLease(item.lease_id or ""),
@@ -188,8 +188,6 @@ class Dispatcher:
             evolve=evolve,
             stream_of=stream_of,
         )
-        if not events:
-            await self._append((Done("dispatch", item.item_id),))
 
     async def _expire_deadlines(self) -> None:
         """Ends queued jobs whose deadline passes; running ones see to it themselves."""
@@ -217,7 +215,7 @@ class Dispatcher:
         except LeaseLost:
             log.debug("job.deadline_left_to_run", job_id=job_id)
 
-    async def _append(self, work: tuple[Lease | Done, ...]) -> None:
+    async def _append(self, work: tuple[Lease, ...]) -> None:
         origin = system_origin(HOUSE_ACCOUNT, self._worker_id, "dispatch")
         await self._ports.store.append(Append(origin, work=work))
 
