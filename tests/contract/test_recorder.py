@@ -1,6 +1,7 @@
 """The `eventsourcing` library's own reusable tests, run against our recorder."""
 
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 from uuid import uuid4
@@ -20,6 +21,7 @@ class _OnAFile(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self._path = Path(folder.name) / "events.db"
+        self._threads_before = set(threading.enumerate())
 
     def new_originator_id(self) -> str:
         return str(uuid4())
@@ -27,9 +29,15 @@ class _OnAFile(unittest.TestCase):
     def create_recorder(self) -> Recorder:
         datastore = Datastore(str(self._path), "process")
         self.addCleanup(datastore.close)
+        self.addCleanup(self._join)
         recorder = Recorder(datastore)
         recorder.create_table()
         return recorder
+
+    def _join(self) -> None:
+        # The library's readers are told to stop, but read on while the test ends.
+        for thread in set(threading.enumerate()) - self._threads_before:
+            thread.join()
 
 
 class TestApplicationRecorder(_OnAFile, ApplicationRecorderTestCase[Recorder]):
