@@ -21,9 +21,9 @@ from domain.ports.read_models import (
 
 BATCH = 1_000
 BUILD_BATCH = 5_000
-# After a batch that was not full the next one gathers for this long: at a steady trickle this
-# makes few commits out of many, and an event that comes after a pause is still applied at once.
-GATHER_SECONDS = 0.005
+# A batch gathers for this long unless somebody waits for it: few commits instead of many, and no
+# work beside the commits of a job that has just begun.
+GATHER_SECONDS = 0.02
 RETRY_SECONDS = 1.0
 T = TypeVar("T")
 Key = tuple[str, int, int]
@@ -118,16 +118,18 @@ class Projector:
         self._behind_since: dict[str, int] = {}
         self._stopping = asyncio.Event()
         self._moved = asyncio.Condition()
+        self._awaited = 0
+        self._hurried = asyncio.Event()
 
     async def run(self) -> None:
         """Works until `stop`, and finishes the batch in hand."""
         await self._retrying(self._prepare)
         while not self._stopping.is_set():
-            applied = await self._retrying(self._turn)
+            applied = await self._retrying(self._turn) or 0
             if not applied:
                 await self._idle()
-            elif applied < BATCH:
-                await asyncio.sleep(GATHER_SECONDS)
+            if applied < BATCH:
+                await self._gather()
 
     def stop(self) -> None:
         """Ends `run` after the batch in hand."""
@@ -155,12 +157,23 @@ class Projector:
 
         Without names: all but those that have stopped.
         """
+        self._awaited += 1
+        self._hurried.set()
         try:
             async with asyncio.timeout(timeout_seconds), self._moved:
                 await self._moved.wait_for(lambda: self._hold(position, names))
         except TimeoutError:
             return False
+        finally:
+            self._awaited -= 1
+            if not self._awaited:
+                self._hurried.clear()
         return True
+
+    async def _gather(self) -> None:
+        """Lets the next batch grow, unless somebody waits for it."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), GATHER_SECONDS)
 
     def _hold(self, position: int, names: Sequence[str]) -> bool:
         read = self._read()
