@@ -47,12 +47,11 @@ def fail(message: str, code: int = EXIT_REFUSED) -> NoReturn:
 
 def loaded(config: Path | None, **arguments: Any) -> "Settings":
     """The settings, or exit 2 with every problem by name."""
-    from domain.catalog.catalogue import InvalidCatalogue
     from infra.settings import SettingsProblem, load_settings
 
     try:
         return load_settings(config, **arguments)
-    except (SettingsProblem, InvalidCatalogue) as problem:
+    except SettingsProblem as problem:
         fail(str(problem), EXIT_UNUSABLE)
 
 

@@ -10,6 +10,7 @@ from infra.cli import accounts, dead_letters, jobs, keys, log, projections, webh
 from infra.cli.common import (
     DEFAULT_URL,
     EXIT_CODES,
+    EXIT_UNUSABLE,
     ApiKeyOption,
     ConfigOption,
     DataOption,
@@ -53,6 +54,8 @@ def serve(
 ) -> None:
     """Runs the engine and its HTTP server in this process."""
     settings = loaded(config, data_dir=data, host=host, port=port)
+    from adapters.crypto.master_key import MasterKeyProblem
+    from domain.catalog.catalogue import InvalidCatalogue
     from infra.bootstrap import Engine
     from infra.serve import serve as run
 
@@ -63,16 +66,28 @@ def serve(
 
     try:
         uvloop.run(run(settings, announce))
+    except (InvalidCatalogue, MasterKeyProblem) as problem:
+        fail(str(problem), EXIT_UNUSABLE)
     except (DataDirectoryInUse, OSError) as error:
         fail(str(error))
 
 
 @app.command()
 def check(config: ConfigOption = None, data: DataOption = None) -> None:
-    """Validates the configuration without starting anything."""
+    """Validates the configuration without starting anything; says what it sells."""
     settings = loaded(config, data_dir=data)
+    from domain.catalog.catalogue import InvalidCatalogue
+    from infra.offers import build_catalogue
+
+    try:
+        sold = build_catalogue(settings)
+    except InvalidCatalogue as problem:
+        fail(str(problem), EXIT_UNUSABLE)
     usable = ", ".join(settings.usable_providers) or "none"
     typer.echo(f"the configuration is valid; providers: {usable}")
+    typer.echo(f"models on sale: {', '.join(one.model.id for one in sold.listed()) or 'none'}")
+    for model, offer in sold.unpriced_offers():
+        typer.echo(f"not sold for want of a price: {model.id} at {offer.provider}")
 
 
 @app.command()

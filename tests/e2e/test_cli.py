@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -203,3 +205,36 @@ async def test_the_help_says_what_exit_codes_mean() -> None:
 async def test_the_catalogue_is_a_page_or_a_document() -> None:
     assert "## `inference.job.accepted@1`" in (await invoke("catalogue")).stdout
     assert json.loads((await invoke("catalogue", "--json")).stdout)["events"]
+
+
+async def test_checking_says_what_is_sold_and_what_is_not(tmp_path: Path) -> None:
+    offers = [{"provider": "h1", "native_id": "a", "input": "1", "output": "2"}]
+    unpriced = [{"provider": "h1", "native_id": "b"}]
+    config = {
+        "providers": {"h1": {"base_url": "http://127.0.0.1:9/v1"}},
+        "models": {"acme/alpha": {"offers": offers}, "acme/beta": {"offers": unpriced}},
+    }
+    file = tmp_path / "gatewayz.yaml"
+    file.write_text(json.dumps(config))
+    done = await invoke("check", "--config", str(file))
+    assert done.exit_code == 0
+    sold = next(line for line in done.stdout.splitlines() if line.startswith("models on sale:"))
+    assert "acme/alpha" in sold
+    assert "acme/beta" not in sold
+    assert "not sold for want of a price: acme/beta at h1" in done.stdout
+
+
+def test_what_stops_a_start_is_told_without_a_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "gatewayz.yaml"
+    file.write_text("aliases: {x: acme/none}\n")
+    for command in (["check"], ["serve", "--port", "0", "--data", str(tmp_path / "data")]):
+        done = subprocess.run(
+            [sys.executable, "-m", "infra.cli", *command, "--config", str(file)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "acme/none" in done.stderr
+        assert "Traceback" not in done.stderr
