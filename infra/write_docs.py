@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from infra import catalogue
+from infra.cli import reference as commands
 from infra.settings import reference
 
 DOCS = Path(__file__).parent / "docs"
@@ -13,6 +14,7 @@ def main() -> None:
     DOCS.mkdir(exist_ok=True)
     catalogue.write(DOCS / "events.md")
     reference.write(DOCS / "configuration.md")
+    (DOCS / "cli.md").write_text(commands.render(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,18 @@ from collections.abc import Callable
 import pytest
 
 from infra import catalogue
+from infra.cli import reference as commands
 from infra.settings import reference
 from infra.write_docs import DOCS
 
 
 @pytest.mark.parametrize(
     ("page", "render"),
-    [("events.md", catalogue.render), ("configuration.md", reference.render)],
+    [
+        ("events.md", catalogue.render),
+        ("configuration.md", reference.render),
+        ("cli.md", commands.render),
+    ],
 )
 def test_a_generated_page_is_up_to_date(page: str, render: Callable[[], str]) -> None:
     assert (DOCS / page).read_text("utf-8") == render(), "run make docs"
