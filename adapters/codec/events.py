@@ -11,6 +11,7 @@ import msgspec
 
 from domain.errors import UndecodableEvent
 from domain.event import ActorType, Event, Recorded
+from domain.ports.event_store import LogEntry, Unreadable
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 # (name, version) → the body of version + 1. Empty while every event is at version 1.
@@ -106,6 +107,13 @@ class EventCodec:
             envelope.trace,
             event,
         )
+
+    def entry(self, position: int, stream: str, version: int, topic: str, state: bytes) -> LogEntry:
+        """The same, but what cannot be decoded comes back as `Unreadable`."""
+        try:
+            return self.decode(position, stream, version, topic, state)
+        except UndecodableEvent as error:
+            return Unreadable(position, stream, topic.partition("@")[0], state, str(error))
 
     def _body(self, topic: str, data: msgspec.Raw) -> Event:
         decoder = self._decoders.get(topic)

@@ -70,6 +70,9 @@ class DataKeys:
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._open(master.derive("check"))
+        except sqlite3.Error as error:
+            self._database.close()
+            raise StoreUnavailable(f"{path} cannot be opened: {error}") from error
         except BaseException:
             self._database.close()
             raise

@@ -1,5 +1,6 @@
 """The embedded event store, its work queues and its log, on one SQLite file."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,10 @@ from adapters.sqlite.schema import DIRECTORY_FAMILIES, IS_DIRECTORY_EVENT, WORK_
 from adapters.sqlite.writer import GroupCommitWriter
 from domain.billing.wallet import Wallet
 from domain.effects import Queue
-from domain.errors import StoreUnavailable, UndecodableEvent
+from domain.errors import StoreUnavailable
 from domain.event import Event, Recorded
 from domain.ports.clock import Clock, Ids
-from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry, Unreadable
+from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry
 from domain.ports.work_queue import WorkItem
 
 R = TypeVar("R")
@@ -36,13 +37,19 @@ class SqliteEventStore:
         ids: Ids,
         durability: Durability = "disk",
     ) -> None:
+        """Raises `StoreUnavailable` when the file cannot be opened or is no database."""
         self._codec = codec
         self._datastore = Datastore(str(path), durability)
         self._recorder = Recorder(self._datastore)
-        self._recorder.create_table()
+        try:
+            self._recorder.create_table()
+            head = self._head()
+        except (PersistenceError, sqlite3.Error) as error:
+            self._datastore.close()
+            raise StoreUnavailable(f"{path} cannot be opened: {error}") from error
         self._subscribers: dict[Queue, list[Callable[[WorkItem], None]]] = {}
         self._reader = GroupReader()
-        self.log = RecentLog(self.read_log, self._recorder.max_notification_id() or 0)
+        self.log = RecentLog(self.read_log, head)
         self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
 
     async def close(self) -> None:
@@ -146,7 +153,7 @@ class SqliteEventStore:
             after, limit, topics=topics, inclusive_of_start=False
         )
         return [
-            self._entry(n.id, str(n.originator_id), n.originator_version, n.topic, n.state)
+            self._codec.entry(n.id, str(n.originator_id), n.originator_version, n.topic, n.state)
             for n in found
         ]
 
@@ -158,12 +165,4 @@ class SqliteEventStore:
             f"AND topic IN ({','.join('?' * len(topics))}) ORDER BY rowid LIMIT ?",
             (after, *topics, limit),
         )
-        return [self._entry(*row) for row in rows]
-
-    def _entry(
-        self, position: int, stream: str, version: int, topic: str, state: bytes
-    ) -> LogEntry:
-        try:
-            return self._codec.decode(position, stream, version, topic, state)
-        except UndecodableEvent as error:
-            return Unreadable(position, stream, topic.partition("@")[0], state, str(error))
+        return [self._codec.entry(*row) for row in rows]

@@ -10,8 +10,8 @@ from typing import Any
 
 from adapters.codec.events import EventCodec
 from domain.billing.wallet import Wallet
-from domain.errors import StoreUnavailable, UndecodableEvent
-from domain.ports.event_store import LogEntry, Unreadable
+from domain.errors import StoreUnavailable
+from domain.ports.event_store import LogEntry
 
 COLUMNS = "rowid, originator_id, originator_version, topic, state"
 
@@ -63,7 +63,10 @@ class LogReader:
 
     def entries(self, after: int, limit: int) -> list[LogEntry]:
         """The same, decoded."""
-        return [self._entry(row) for row in self.rows(after, limit)]
+        return [
+            self._codec.entry(row.position, row.stream, row.version, row.topic, row.state)
+            for row in self.rows(after, limit)
+        ]
 
     def wallets(self) -> dict[str, Wallet]:
         """The wallet of every account."""
@@ -88,13 +91,6 @@ class LogReader:
     def _query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with _translated(self._path):
             return self._connection.execute(sql, parameters).fetchall()
-
-    def _entry(self, row: StoredRow) -> LogEntry:
-        try:
-            return self._codec.decode(row.position, row.stream, row.version, row.topic, row.state)
-        except UndecodableEvent as error:
-            name = row.topic.partition("@")[0]
-            return Unreadable(row.position, row.stream, name, row.state, str(error))
 
 
 @contextmanager

@@ -56,6 +56,8 @@ def serve(
     settings = loaded(config, data_dir=data, host=host, port=port)
     from adapters.crypto.master_key import MasterKeyProblem
     from domain.catalog.catalogue import InvalidCatalogue
+    from domain.errors import StoreUnavailable
+    from domain.ports.read_models import ReadModelUnavailable
     from infra.bootstrap import Engine
     from infra.serve import serve as run
 
@@ -68,7 +70,7 @@ def serve(
         uvloop.run(run(settings, announce))
     except (InvalidCatalogue, MasterKeyProblem) as problem:
         fail(str(problem), EXIT_UNUSABLE)
-    except (DataDirectoryInUse, OSError) as error:
+    except (DataDirectoryInUse, StoreUnavailable, ReadModelUnavailable, OSError) as error:
         fail(str(error))
 
 
