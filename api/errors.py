@@ -7,7 +7,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.requests import request_id_of
@@ -103,6 +103,8 @@ def failure_response(request: Request, error: Exception) -> Response:
             log.error("store.unavailable", error=str(error))
             unavailable = Unavailable("the engine cannot record new work now; please try again")
             return domain_error_response(request, unavailable)
+        case ClientDisconnect():
+            return Response(status_code=499)  # nobody reads it
         case PayloadErased():
             return error_response(
                 request, 410, "payload_erased", "this account's payloads were erased"
@@ -143,6 +145,7 @@ FAILURES: tuple[type[Exception], ...] = (
     DomainError,
     StoreUnavailable,
     ReadModelUnavailable,
+    ClientDisconnect,
     PayloadErased,
     RequestValidationError,
     HTTPException,

@@ -194,8 +194,12 @@ class Dispatcher:
         self._deadline_added.clear()
         now = self._ports.clock.now()
         while self._deadlines and self._deadlines[0][0] <= now:
-            await self._expire_job(self._deadlines[0][1])
-            heapq.heappop(self._deadlines)
+            due = heapq.heappop(self._deadlines)
+            try:
+                await self._expire_job(due[1])
+            except StoreUnavailable:
+                heapq.heappush(self._deadlines, due)
+                raise
         seconds = (self._deadlines[0][0] - now) / 1000 if self._deadlines else None
         with suppress(TimeoutError):
             await asyncio.wait_for(self._deadline_added.wait(), seconds)

@@ -33,7 +33,7 @@ from domain.rating.rate import rate
 from workers.attempts import Answered, AttemptEngine, GaveUp, InferenceRequest
 
 # A job that took its worker down this often is not given to another.
-MAX_STARTS = 5
+MAX_STARTS = 10
 WORKER_LOST = Failure(
     code="internal_error", message="the engine could not finish this job", status_code=500
 )

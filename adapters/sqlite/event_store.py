@@ -91,7 +91,7 @@ class SqliteEventStore:
 
     async def dead_letters(self, consumer: str | None = None) -> Sequence[DeadLetter]:
         rows = await self._query(
-            "SELECT consumer, position, event_name, error, state, at FROM dead_letters "
+            "SELECT consumer, position, event_name, error, at, state FROM dead_letters "
             "WHERE ? IS NULL OR consumer = ? ORDER BY position",
             consumer,
             consumer,

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from domain.effects import WorkEffect
-from domain.errors import DomainError, StoreUnavailable, UndecodableEvent, VersionConflict
+from domain.errors import Conflict, DomainError, StoreUnavailable, UndecodableEvent, VersionConflict
 from domain.event import Event, Origin, Recorded, system_origin
 from domain.ids import HOUSE_ACCOUNT
 from domain.ports.clock import Clock
@@ -76,8 +76,18 @@ class Runner:
     async def redrive(self, letter: DeadLetter) -> None:
         """Handles a dead letter again and removes it in the same transaction.
 
-        Raises whatever the handler raises; the letter then stays.
+        Raises `Conflict` when it still cannot be handled; the letter then stays.
         """
+        try:
+            await self._redrive(letter)
+        except (StoreUnavailable, LookupError):
+            raise
+        except Exception as error:
+            raise Conflict(
+                f"the event still cannot be handled: {error}", code="redrive_failed"
+            ) from error
+
+    async def _redrive(self, letter: DeadLetter) -> None:
         entry = await self._source.at(letter.position)
         if isinstance(entry, Unreadable):
             raise UndecodableEvent(entry.error)
@@ -174,9 +184,8 @@ class Runner:
     async def _bury(self, entry: LogEntry, error: str) -> None:
         """Sets an event aside that can never be handled, with its bytes and the error."""
         name = entry.event_name if isinstance(entry, Unreadable) else entry.event.event_name
-        state = entry.state if isinstance(entry, Unreadable) else b""
         log.error("consumer.dead_letter", group=self.group, position=entry.position, error=error)
-        letter = DeadLetter(self.group, entry.position, name, error, state, self._clock.now())
+        letter = DeadLetter(self.group, entry.position, name, error, self._clock.now())
         await self._store.append(
             Append(
                 self._own_origin(),

@@ -13,7 +13,7 @@ from adapters.sqlite.recorder import Recorder
 from adapters.sqlite.rows import insert_rows
 from adapters.sqlite.schema import WORK_COLUMNS
 from domain.billing.wallet import Wallet
-from domain.ports.event_store import Append, DeadLetter, Mark
+from domain.ports.event_store import Append, Mark
 from domain.ports.work_queue import WorkItem
 
 
@@ -163,20 +163,20 @@ def _save_mark(c: SQLiteCursor, mark: Mark) -> None:
 
 def _save_dead_letters(c: SQLiteCursor, changes: Changes) -> None:
     for letter in changes.dead_letters:
-        c.execute("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?)", _row(letter))
+        c.execute(
+            "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, COALESCE("
+            "(SELECT state FROM stored_events WHERE rowid = ?), x''), ?)",
+            (
+                letter.consumer,
+                letter.position,
+                letter.event_name,
+                letter.error,
+                letter.position,
+                letter.at,
+            ),
+        )
     for letter in changes.redriven:
         c.execute(
             "DELETE FROM dead_letters WHERE consumer = ? AND position = ?",
             (letter.consumer, letter.position),
         )
-
-
-def _row(letter: DeadLetter) -> tuple[Any, ...]:
-    return (
-        letter.consumer,
-        letter.position,
-        letter.event_name,
-        letter.error,
-        letter.state,
-        letter.at,
-    )

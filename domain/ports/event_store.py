@@ -29,14 +29,17 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that a consumer could not handle for good, kept with its bytes and the error."""
+    """An event that a consumer could not handle for good, kept with its bytes and the error.
+
+    The store fills in `state` from the log in the transaction that sets the event aside.
+    """
 
     consumer: str
     position: int
     event_name: str
     error: str
-    state: bytes
     at: int
+    state: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.sqlite.runner import BATCH, Runner
 from adapters.system.clock import SystemClock
-from domain.errors import StoreUnavailable, Unavailable
+from domain.errors import Conflict, StoreUnavailable, Unavailable
 from domain.event import Event, Recorded
 from domain.inference.events import JobAccepted, JobCancelled
 from domain.ports.consumer import NOTHING, Consumer, Outcome, on
@@ -195,6 +195,7 @@ async def test_an_event_that_cannot_be_handled_becomes_a_dead_letter_and_the_res
         await caught_up(subject, store)
     (letter,) = await store.dead_letters("test")
     assert (letter.position, letter.event_name) == (2, "inference.job.accepted")
+    assert job_id(1).encode() in letter.state
     assert "this one cannot be handled" in letter.error
     assert (await store.wallet("acct_1")).total == 2
     assert (await store.checkpoint("test")).watermark >= 3
@@ -233,7 +234,7 @@ async def test_a_dead_letter_that_fails_again_stays(store: SqliteEventStore) -> 
     async with following(subject):
         await caught_up(subject, store)
     (letter,) = await store.dead_letters("test")
-    with pytest.raises(RuntimeError, match="cannot be handled"):
+    with pytest.raises(Conflict, match="cannot be handled"):
         await subject.redrive(letter)
     assert await store.dead_letters("test") == [letter]
 
