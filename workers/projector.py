@@ -23,7 +23,7 @@ BATCH = 1_000
 BUILD_BATCH = 5_000
 # A batch gathers for this long unless somebody waits for it: few commits instead of many, and no
 # work beside the commits of a job that has just begun.
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.1
 RETRY_SECONDS = 1.0
 T = TypeVar("T")
 Key = tuple[str, int, int]
