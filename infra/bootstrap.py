@@ -126,7 +126,7 @@ def _ports(node: _Node, catalogue: Catalogue, price_version: str) -> ApiPorts:
 
 def _health(node: _Node) -> Mapping[str, str]:
     """Each part: "ok", or what it is instead."""
-    store = "ok" if node.storage.store.is_available else "unavailable"
+    store = "ok" if node.storage.store.is_available() else "unavailable"
     return {"event_store": store, **node.tasks.states()}
 
 

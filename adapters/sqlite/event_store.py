@@ -1,16 +1,16 @@
 """The embedded event store, its work queues and its log, on one SQLite file."""
 
-import sqlite3
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from eventsourcing.persistence import PersistenceError
-
 from adapters.codec.events import EventCodec
+from adapters.sqlite.failures import translated
 from adapters.sqlite.group import Changes
-from adapters.sqlite.group_reader import GroupReader
+from adapters.sqlite.group_thread import GroupThread, Worked
 from adapters.sqlite.log import RecentLog
 from adapters.sqlite.recorder import Datastore, Durability, Recorder
 from adapters.sqlite.schema import DIRECTORY_FAMILIES, IS_DIRECTORY_EVENT, WORK_COLUMNS
@@ -18,12 +18,15 @@ from adapters.sqlite.writer import GroupCommitWriter
 from domain.billing.wallet import Wallet
 from domain.effects import Queue
 from domain.errors import StoreUnavailable
-from domain.event import Event, Recorded
+from domain.event import Event, Recorded, system_origin
+from domain.ids import HOUSE_ACCOUNT
 from domain.ports.clock import Clock, Ids
-from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry
+from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry, Mark
 from domain.ports.work_queue import WorkItem
 
 R = TypeVar("R")
+# Reads that one hop answers; more would keep the first waiting.
+MAX_READS = 200
 
 
 class SqliteEventStore:
@@ -39,16 +42,21 @@ class SqliteEventStore:
     ) -> None:
         """Raises `StoreUnavailable` when the file cannot be opened or is no database."""
         self._codec = codec
+        self._clock = clock
+        self._probe: asyncio.Future[None] | None = None
         self._datastore = Datastore(str(path), durability)
         self._recorder = Recorder(self._datastore)
-        try:
-            self._recorder.create_table()
-            head = self._head()
-        except (PersistenceError, sqlite3.Error) as error:
-            self._datastore.close()
-            raise StoreUnavailable(f"{path} cannot be opened: {error}") from error
+        with translated(f"{path} cannot be opened"):
+            try:
+                self._recorder.create_table()
+                head = self._head()
+            except BaseException:
+                self._datastore.close()
+                raise
         self._subscribers: dict[Queue, list[Callable[[WorkItem], None]]] = {}
-        self._reader = GroupReader()
+        self._reader: GroupThread[Callable[[], Any], Any] = GroupThread(
+            "event-store-reader", MAX_READS, _read_all
+        )
         self.log = RecentLog(self.read_log, head)
         self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
 
@@ -58,10 +66,20 @@ class SqliteEventStore:
         await self._reader.close()
         self._datastore.close()
 
-    @property
     def is_available(self) -> bool:
-        """Whether the last append could be written."""
+        """Whether the last append could be written.
+
+        After one that could not, each asking tries a small write, so that an idle store is seen
+        to be back.
+        """
+        if not self._writer.is_available and (self._probe is None or self._probe.done()):
+            self._probe = asyncio.ensure_future(self._try_to_write())
         return self._writer.is_available
+
+    async def _try_to_write(self) -> None:
+        origin = system_origin(HOUSE_ACCOUNT, "event-store", "probe")
+        with suppress(StoreUnavailable):
+            await self.append(Append(origin, mark=Mark("probe", self._clock.now())))
 
     async def append(self, append: Append) -> tuple[Recorded[Event], ...]:
         return await self._writer.submit(append)
@@ -127,10 +145,8 @@ class SqliteEventStore:
         return [tuple(row) for row in rows]
 
     async def _read(self, read: Callable[..., R], *arguments: Any) -> R:
-        try:
-            return await self._reader.run(partial(read, *arguments))
-        except PersistenceError as error:
-            raise StoreUnavailable(f"the event store could not be read: {error}") from error
+        result: R = await self._reader.submit(partial(read, *arguments))
+        return result
 
     def _head(self) -> int:
         return int(self._recorder.max_notification_id() or 0)
@@ -166,3 +182,16 @@ class SqliteEventStore:
             (after, *topics, limit),
         )
         return [self._codec.entry(*row) for row in rows]
+
+
+def _read_all(reads: Sequence[Callable[[], Any]]) -> Worked[Any]:
+    return Worked([_outcome(read) for read in reads])
+
+
+def _outcome(read: Callable[[], Any]) -> Any:
+    """What a read returns or raises; one that fails is nobody else's failure."""
+    try:
+        with translated("the event store could not be read"):
+            return read()
+    except Exception as error:  # noqa: BLE001 - raised again where the read was asked for
+        return error

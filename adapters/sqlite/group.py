@@ -5,6 +5,7 @@ Each append is then decided in memory against that state, on top of those before
 stands whole or leaves no trace; the rest of the group does not notice a refusal.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -53,6 +54,7 @@ class Changes:
     """What is to be written; a `None` value is a row to delete."""
 
     events: list[Recorded[Event]] = field(default_factory=list)
+    states: list[bytes] = field(default_factory=list)
     wallets: dict[str, Wallet] = field(default_factory=dict)
     holds: dict[str, HeldAmount | None] = field(default_factory=dict)
     items: dict[ItemKey, WorkItem | None] = field(default_factory=dict)
@@ -65,10 +67,13 @@ class Changes:
 class Group:
     """Collects appends into `changes`, on top of `state`."""
 
-    def __init__(self, state: State, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, state: State, clock: Clock, ids: Ids, encode: Callable[[Recorded[Event]], bytes]
+    ) -> None:
         self.changes = Changes()
         self._state = state
         self._ids = ids
+        self._encode = encode
         self._now = clock.now()
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
@@ -86,9 +91,11 @@ class Group:
                 self._write(append, write)
             for effect in append.work:
                 self._apply(effect, None)
+            self.changes.states.extend(map(self._encode, self.changes.events[first:]))
         except BaseException:
             self._take_back()
             del self.changes.events[first:]
+            del self.changes.states[first:]
             del self.changes.feed[feed:]
             self._state.next_position = position
             raise

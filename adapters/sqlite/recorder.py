@@ -81,9 +81,21 @@ class Recorder(SQLiteApplicationRecorder):
         return int(self._max_notification_id(c) or 0) + 1
 
     def transact(self, work: Callable[[SQLiteCursor], R]) -> R:
-        """Runs `work` in one transaction and commits it."""
-        with self.datastore.transaction(commit=True) as c:
-            return work(c)
+        """Runs `work` in one transaction and commits it.
+
+        It takes the write lock at once: a transaction that only later turns from reading to
+        writing is refused when another process holds the lock, without any wait for it.
+        """
+        with self.datastore.get_connection(commit=True) as connection:
+            cursor = connection.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(cursor)
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+            return result
 
     def query(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         """Runs one reading statement."""

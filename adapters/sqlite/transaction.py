@@ -77,8 +77,8 @@ def save(recorder: Recorder, c: SQLiteCursor, changes: Changes, codec: EventCode
     """Writes the group's changes in the open transaction."""
     if changes.events:
         stored = [
-            StoredEvent(r.stream, r.version, codec.topics[type(r.event)], codec.encode(r))
-            for r in changes.events
+            StoredEvent(r.stream, r.version, codec.topics[type(r.event)], state)
+            for r, state in zip(changes.events, changes.states, strict=True)
         ]
         recorder.insert_at(c, changes.events[0].position, stored)
     _save_money(c, changes)

@@ -1,0 +1,104 @@
+"""A thread that works for one event loop: all requests that wait at once, one hop for all answers.
+
+A thread pool costs a hand-over of the interpreter lock for each request, which beside a busy event
+loop is dearer than the request. Whatever happens in the thread, every request gets an answer.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from domain.errors import StoreUnavailable
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Worked(Generic[A]):
+    """The answers to a group, in its order, and a notice that goes to the loop before them."""
+
+    answers: Sequence[A | Exception]
+    notice: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request(Generic[Q]):
+    asked: Q
+    answer: asyncio.Future[Any]
+
+
+class GroupThread(Generic[Q, A]):
+    """Runs `work` on groups of requests, at most `max_group` at a time, in the order of asking."""
+
+    def __init__(self, name: str, max_group: int, work: Callable[[Sequence[Q]], Worked[A]]) -> None:
+        self._max_group = max_group
+        self._work = work
+        self._requests: queue.SimpleQueue[_Request[Q] | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, asked: Q) -> asyncio.Future[A]:
+        """Queues a request; the future ends with its answer.
+
+        Raises `StoreUnavailable` once closed.
+        """
+        if self._closed:
+            raise StoreUnavailable("the event store is closed")
+        answer: asyncio.Future[A] = self._loop.create_future()
+        self._requests.put(_Request(asked, answer))
+        return answer
+
+    async def close(self) -> None:
+        """Answers what waits and ends the thread."""
+        self._closed = True
+        self._requests.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            group: list[_Request[Q]] = []
+            open_ = self._gather(group)
+            if group:
+                worked = self._worked([request.asked for request in group])
+                self._loop.call_soon_threadsafe(self._deliver, group, worked)
+
+    def _gather(self, group: list[_Request[Q]]) -> bool:
+        """Waits for one request and takes all that wait with it; False once closed."""
+        request = self._requests.get()
+        while request is not None:
+            group.append(request)
+            if len(group) >= self._max_group or self._requests.empty():
+                return True
+            request = self._requests.get()
+        return False
+
+    def _worked(self, group: Sequence[Q]) -> Worked[A]:
+        try:
+            return self._work(group)
+        except Exception as error:  # noqa: BLE001 - a request without an answer waits for ever
+            return Worked([error] * len(group))
+
+    def _deliver(self, group: Sequence[_Request[Q]], worked: Worked[A]) -> None:
+        if worked.notice is not None:
+            try:
+                worked.notice()
+            except Exception:
+                log.exception("store.notice_failed")
+        for request, answer in zip(group, worked.answers, strict=True):
+            if request.answer.done():  # the caller gave up waiting
+                continue
+            if isinstance(answer, Exception):
+                request.answer.set_exception(answer)
+            else:
+                request.answer.set_result(answer)
