@@ -1,12 +1,12 @@
 """Waiting for a stream to move: what long polls and live timelines hang on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from domain.following import follow
+from domain.ports.event_store import LogEntry
 from domain.ports.log import Log
-
-BATCH = 1000
 
 
 class StreamWatch:
@@ -18,16 +18,7 @@ class StreamWatch:
 
     async def run(self) -> None:
         """Follows the log until cancelled."""
-        position = self._source.head()
-        while True:
-            entries = await self._source.read(position, BATCH)
-            for entry in entries:
-                for moved in self._watchers.get(entry.stream, ()):
-                    moved.set()
-            if entries:
-                position = entries[-1].position
-            else:
-                await self._source.wait(position)
+        await follow(self._source, self._source.head(), self._wake)
 
     @asynccontextmanager
     async def watching(self, stream: str) -> AsyncIterator[asyncio.Event]:
@@ -41,3 +32,8 @@ class StreamWatch:
             watchers.discard(moved)
             if not watchers:
                 del self._watchers[stream]
+
+    def _wake(self, entries: Sequence[LogEntry]) -> None:
+        for entry in entries:
+            for moved in self._watchers.get(entry.stream, ()):
+                moved.set()

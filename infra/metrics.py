@@ -1,15 +1,15 @@
 """Prometheus metrics of a node: what it sees of the log, and the state of its parts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from domain.ports.event_store import Unreadable
+from domain.following import follow
+from domain.ports.event_store import LogEntry, Unreadable
 from domain.ports.log import Log
 
-PAGE = 1000
 UNREADABLE = "unreadable"
 Reading = Callable[[], Mapping[str, float]]
 
@@ -29,13 +29,12 @@ class EventCounter:
 
     async def run(self) -> None:
         """Follows the log until cancelled."""
-        position = self._source.head()
-        while True:
-            await self._source.wait(position)
-            for entry in await self._source.read(position, PAGE):
-                name = UNREADABLE if isinstance(entry, Unreadable) else entry.event.event_name
-                self._events.labels(name).inc()
-                position = entry.position
+        await follow(self._source, self._source.head(), self._count)
+
+    def _count(self, entries: Sequence[LogEntry]) -> None:
+        for entry in entries:
+            name = UNREADABLE if isinstance(entry, Unreadable) else entry.event.event_name
+            self._events.labels(name).inc()
 
 
 class Gauges(Collector):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from domain.errors import UndecodableEvent
 from domain.event import Event, Recorded
+from domain.following import follow
 from domain.ports.event_store import EventStore, LogEntry, Unreadable
 from domain.ports.log import Log
 
@@ -14,8 +15,9 @@ PAGE = 1000
 class DirectoryFollower:
     """Applies the named events, each once and in order: first the past ones, then as they come.
 
-    An event that cannot be read stops it with `UndecodableEvent`: a key directory that missed a
-    revocation must not serve. Whoever runs it ends the node then.
+    An event that cannot be decoded stops it with `UndecodableEvent`: a key directory that missed a
+    revocation must not serve. Whoever runs it ends the node then. A log that cannot be read just
+    now does not stop it: every entry is still applied, only later.
     """
 
     def __init__(
@@ -43,9 +45,7 @@ class DirectoryFollower:
         """Follows the log until it is cancelled; loads first if that has not been done."""
         if not self.ready:
             await self.load()
-        while True:
-            await self._log.wait(self.position)
-            self._take(await self._log.read(self.position, PAGE))
+        await follow(self._log, self.position, self._take)
 
     async def reached(self, position: int) -> None:
         """Returns once every event up to `position` has been applied here."""
