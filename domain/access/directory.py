@@ -5,7 +5,7 @@ of when a cache runs out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from domain.access.events import (
@@ -52,11 +52,11 @@ class KeyEntry:
 
 @dataclass(slots=True)
 class _Held:
-    """A key with its present secret's hash and the version of its stream seen so far."""
+    """A key with the secrets it has had and the version of its stream seen so far."""
 
     entry: KeyEntry
-    key_hash: str
     version: int
+    secrets: list["_Secret"] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -65,6 +65,10 @@ class _Secret:
 
     held: _Held
     valid_until: int | None = None
+
+    def end_by(self, moment: int) -> None:
+        """Ends the secret at `moment` unless it ends before."""
+        self.valid_until = moment if self.valid_until is None else min(self.valid_until, moment)
 
 
 class KeyDirectory:
@@ -135,10 +139,16 @@ class KeyDirectory:
             recorded.recorded_at,
             event.expires_at,
         )
-        held = _Held(entry, event.key_hash, recorded.version)
+        held = _Held(entry, recorded.version)
         self._keys[event.key_id] = held
         self._keys_of.setdefault(event.account_id, []).append(event.key_id)
-        self._secrets[event.key_hash] = _Secret(held)
+        self._open(held, event.key_hash)
+
+    def _open(self, held: _Held, key_hash: str) -> None:
+        """Lets a new secret open the key."""
+        secret = _Secret(held)
+        held.secrets.append(secret)
+        self._secrets[key_hash] = secret
 
     def _change(self, event: KeyChange, recorded: Recorded[Event]) -> None:
         held = self._keys[event.key_id]
@@ -154,10 +164,11 @@ class KeyDirectory:
                     expires_at=event.expires_at,
                 )
             case KeyRotated():
-                self._secrets[held.key_hash].valid_until = event.old_valid_until
-                held.key_hash = event.key_hash
+                # An overlap given before must not outlive this one: the last rotation decides.
+                for earlier in held.secrets:
+                    earlier.end_by(event.old_valid_until)
                 held.entry = replace(held.entry, last4=event.last4)
-                self._secrets[event.key_hash] = _Secret(held)
+                self._open(held, event.key_hash)
             case KeyRevoked():
                 held.entry = replace(held.entry, revoked_at=recorded.recorded_at)
             case _:

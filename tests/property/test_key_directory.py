@@ -41,7 +41,8 @@ def command(kind: str, number: int, amount: int, now: int) -> KeyCommand:
 
 def follow(model: Model, kind: str, number: int, amount: int, now: int) -> None:
     if kind == "rotate":
-        model.secrets[f"h{number - 1}"] = now + amount * 1000
+        for earlier, end in model.secrets.items():
+            model.secrets[earlier] = min(end or now + amount * 1000, now + amount * 1000)
         model.secrets[f"h{number}"] = None
     elif kind == "expire":
         model.expires_at = now + 1 + amount * 1000

@@ -77,6 +77,22 @@ def test_both_secrets_work_during_the_overlap_and_the_new_one_after() -> None:
     assert directory.authenticate("second", NOW + 60_000).key_id == "key_1"
 
 
+def test_a_rotation_without_overlap_ends_every_earlier_secret() -> None:
+    at_once = KeyRotated(key_id="key_1", last4="5678", key_hash="third", old_valid_until=NOW)
+    directory = directory_of(CREATED, ROTATED, at_once)
+    assert refusal_code(directory, "first") == "api_key_expired"
+    assert refusal_code(directory, "second") == "api_key_expired"
+
+
+def test_a_longer_overlap_does_not_revive_an_earlier_secret() -> None:
+    later = KeyRotated(
+        key_id="key_1", last4="5678", key_hash="third", old_valid_until=NOW + 600_000
+    )
+    directory = directory_of(CREATED, ROTATED, later)
+    assert refusal_code(directory, "first", NOW + 60_000) == "api_key_expired"
+    assert directory.authenticate("second", NOW + 60_000).key_id == "key_1"
+
+
 def test_an_update_shows_through_every_secret_of_the_key() -> None:
     narrowed = KeyUpdated(key_id="key_1", name="renamed", scopes=("jobs",))
     directory = directory_of(CREATED, ROTATED, narrowed)
