@@ -43,8 +43,8 @@ class SqlReadModels:
 
     async def close(self) -> None:
         """Finishes what runs and closes the connections."""
-        self._writer.shutdown()
-        self._readers.shutdown()
+        for executor in (self._writer, self._readers):
+            await asyncio.to_thread(executor.shutdown)
         self.engine.dispose()
 
     async def prepare(self) -> Sequence[Generation]:

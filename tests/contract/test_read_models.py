@@ -1,5 +1,7 @@
 """The laws of `domain.ports.read_models.ReadModels`, for every adapter."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +158,17 @@ async def test_law_6_a_list_says_the_position_that_its_rows_hold(
 ) -> None:
     await fold_all(read_models, log_of(2).entries, 10)
     assert (await read_models.fetch(queries.list_jobs(ACCOUNT, Page())))["as_of"] == "3"
+
+
+async def test_law_6_closing_waits_for_a_read_without_blocking_the_event_loop(
+    tmp_path: Path,
+) -> None:
+    let_go = threading.Event()
+    async with opened(tmp_path / "db") as read_models:
+        reading = asyncio.create_task(read_models.fetch(lambda _: let_go.wait(2)))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.02, let_go.set)
+    assert await reading
 
 
 async def test_law_7_reading_before_the_first_build_is_unavailable(
