@@ -33,7 +33,7 @@ class CreditBody(Body):
 
 
 class KeyBody(Body):
-    """`POST /v1/keys`; without `scopes` the key can do what the asking one can."""
+    """`POST /v1/keys`; without `scopes` and `expires_at` the key is as the asking one."""
 
     name: Name
     environment: Environment = "live"

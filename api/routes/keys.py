@@ -20,7 +20,7 @@ from domain.access.commands import (
 from domain.access.decide import decide_key, stream_of
 from domain.access.directory import KeyEntry
 from domain.access.events import KeyCreated
-from domain.access.scopes import ALL_SCOPES
+from domain.access.scopes import ALL_SCOPES, Granter
 from domain.access.state import evolve_key
 from domain.errors import Conflict, NotFound
 from domain.event import Event, Recorded
@@ -92,7 +92,7 @@ async def create_key(
     A replay under the same Idempotency-Key has the key and no secret.
     """
     secret = ports.secrets.new_api_key(body.environment)
-    held = tuple(caller.key.scopes)
+    granter = _granter(caller)
     command = CreateKey(
         key_id=creation.id_for(caller, Kind.KEY),
         account_id=caller.account_id,
@@ -101,10 +101,12 @@ async def create_key(
         prefix=secret.prefix,
         last4=secret.last4,
         key_hash=secret.key_hash,
-        scopes=held if body.scopes is None else tuple(body.scopes),
-        granter_scopes=held,
+        scopes=granter.scopes if body.scopes is None else tuple(body.scopes),
+        granter=granter,
         now=ports.clock.now(),
-        expires_at=milliseconds(body.expires_at),
+        expires_at=milliseconds(body.expires_at)
+        if "expires_at" in body.model_fields_set
+        else granter.expires_at,
     )
     try:
         key = await _change(ports, caller, command.key_id, command)
@@ -137,7 +139,7 @@ async def update_key(key_id: str, body: KeyChanges, caller: Owner, ports: Ports)
     """Changes name, scopes or expiry; what is left out stays."""
     _own_key(ports, caller, key_id)
     command = UpdateKey(
-        granter_scopes=tuple(caller.key.scopes),
+        granter=_granter(caller),
         now=ports.clock.now(),
         name=KEEP if body.name is None else body.name,
         scopes=KEEP if body.scopes is None else tuple(body.scopes),
@@ -157,7 +159,7 @@ async def rotate_key(
         last4=secret.last4,
         key_hash=secret.key_hash,
         overlap_seconds=0 if body is None else body.overlap_seconds,
-        granter_scopes=tuple(caller.key.scopes),
+        granter=_granter(caller),
         now=ports.clock.now(),
     )
     shown = await _change(ports, caller, key_id, command)
@@ -168,13 +170,17 @@ async def rotate_key(
 async def revoke_key(key_id: str, caller: Owner, ports: Ports) -> dict[str, Any]:
     """Stops the key at once, on every node. A second time changes nothing."""
     _own_key(ports, caller, key_id)
-    return await _change(ports, caller, key_id, RevokeKey())
+    return await _change(ports, caller, key_id, RevokeKey(_granter(caller)))
 
 
 @router.delete("/keys/{key_id}")
 async def delete_key(key_id: str, caller: Owner, ports: Ports) -> dict[str, Any]:
     """The same as revoking."""
     return await revoke_key(key_id, caller, ports)
+
+
+def _granter(caller: Caller) -> Granter:
+    return Granter(tuple(caller.key.scopes), caller.key.expires_at)
 
 
 def _own_key(ports: ApiPorts, caller: Caller, key_id: str) -> KeyEntry:

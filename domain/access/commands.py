@@ -1,12 +1,13 @@
 """What can be asked of accounts and keys. Times are Unix milliseconds.
 
-`granter_scopes` are those of whoever asks: nobody gets a secret that can do more than they can.
+Whoever asks is the granter: nobody gets a secret that can do more, or for longer, than theirs.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from domain.access.scopes import Granter
 from domain.sealed import Sealed
 
 
@@ -32,7 +33,7 @@ class CreateKey:
     last4: str
     key_hash: str
     scopes: tuple[str, ...]
-    granter_scopes: tuple[str, ...]
+    granter: Granter
     now: int
     expires_at: int | None = None
 
@@ -51,7 +52,7 @@ class OpenAccount:
 class UpdateKey:
     """Change what is not `KEEP`; an `expires_at` of None means never."""
 
-    granter_scopes: tuple[str, ...]
+    granter: Granter
     now: int
     name: str | Kept = KEEP
     scopes: tuple[str, ...] | Kept = KEEP
@@ -65,13 +66,15 @@ class RotateKey:
     last4: str
     key_hash: str
     overlap_seconds: int
-    granter_scopes: tuple[str, ...]
+    granter: Granter
     now: int
 
 
 @dataclass(frozen=True, slots=True)
 class RevokeKey:
     """Stop the key for good."""
+
+    granter: Granter
 
 
 KeyCommand = CreateKey | UpdateKey | RotateKey | RevokeKey

@@ -12,7 +12,7 @@ from domain.access.commands import (
     UpdateKey,
 )
 from domain.access.events import AccountOpened, KeyCreated, KeyRevoked, KeyRotated, KeyUpdated
-from domain.access.scopes import Scope, parse_scopes, require_grantable
+from domain.access.scopes import Granter, Scope, ends_later, parse_scopes
 from domain.access.state import Account, Key
 from domain.errors import Conflict, InvalidRequest, NotFound
 from domain.event import Event
@@ -54,6 +54,8 @@ def decide_key(key: Key | None, command: KeyCommand) -> tuple[Event, ...]:
         return (_created(command),)
     if key is None:
         raise NotFound("no such key")
+    # Whoever may not hand out what the key can do may not touch it: neither widen nor end it.
+    command.granter.require_scopes(key.scopes)
     if isinstance(command, RevokeKey):
         return () if key.is_revoked else (KeyRevoked(key_id=key.key_id),)
     if key.is_revoked:
@@ -68,6 +70,7 @@ def decide_key(key: Key | None, command: KeyCommand) -> tuple[Event, ...]:
 
 
 def _created(command: CreateKey) -> KeyCreated:
+    command.granter.require_life(command.expires_at)
     if command.environment not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
         raise InvalidRequest(f"the environment is one of {known}", param="environment")
@@ -79,30 +82,29 @@ def _created(command: CreateKey) -> KeyCreated:
         prefix=command.prefix,
         last4=command.last4,
         key_hash=command.key_hash,
-        scopes=_granted(command.granter_scopes, command.scopes),
+        scopes=_granted(command.granter, command.scopes),
         expires_at=_expiry(command.expires_at, command.now),
     )
 
 
 def _update(key: Key, command: UpdateKey) -> tuple[Event, ...]:
-    # Whoever may not hand out what the key can do may not widen its life either.
-    require_grantable(command.granter_scopes, key.scopes)
     updated = KeyUpdated(
         key_id=key.key_id,
         name=key.name if command.name is KEEP else _name(command.name),
-        scopes=key.scopes
-        if command.scopes is KEEP
-        else _granted(command.granter_scopes, command.scopes),
+        scopes=key.scopes if command.scopes is KEEP else _granted(command.granter, command.scopes),
         expires_at=key.expires_at
         if command.expires_at is KEEP
         else _expiry(command.expires_at, command.now),
     )
+    is_extended = ends_later(updated.expires_at, key.expires_at)
+    if is_extended or not set(updated.scopes) <= set(key.scopes):
+        command.granter.require_life(updated.expires_at)
     before = (key.name, key.scopes, key.expires_at)
     return () if (updated.name, updated.scopes, updated.expires_at) == before else (updated,)
 
 
 def _rotate(key: Key, command: RotateKey) -> tuple[Event, ...]:
-    require_grantable(command.granter_scopes, key.scopes)
+    command.granter.require_life(key.expires_at)
     if not 0 <= command.overlap_seconds <= MAX_OVERLAP_SECONDS:
         raise InvalidRequest(
             f"the overlap is 0 to {MAX_OVERLAP_SECONDS} seconds", param="overlap_seconds"
@@ -117,9 +119,9 @@ def _rotate(key: Key, command: RotateKey) -> tuple[Event, ...]:
     )
 
 
-def _granted(holder: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[Scope, ...]:
+def _granted(granter: Granter, wanted: tuple[str, ...]) -> tuple[Scope, ...]:
     scopes = parse_scopes(wanted)
-    require_grantable(holder, scopes)
+    granter.require_scopes(scopes)
     return scopes
 
 

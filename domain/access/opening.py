@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from domain.access.commands import CreateKey, OpenAccount
 from domain.access.decide import decide_account, stream_of
-from domain.access.scopes import Scope
+from domain.access.scopes import Granter, Scope
 from domain.access.state import evolve_account
 from domain.event import Event, Origin, Recorded
 from domain.execute import execute
@@ -71,6 +71,6 @@ def first_key(ports: OpeningPorts, wanted: NewAccount) -> CreateKey:
         last4=key.last4,
         key_hash=key.key_hash,
         scopes=wanted.scopes,
-        granter_scopes=wanted.scopes,
+        granter=Granter(wanted.scopes, None),
         now=ports.clock.now(),
     )

@@ -1,6 +1,7 @@
-"""What a key may do, and which scopes its holder may pass on."""
+"""What a key may do, and what its holder may pass on."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal, cast
 
 from domain.errors import Forbidden, InvalidRequest
@@ -55,3 +56,28 @@ def require_grantable(holder: Iterable[str], wanted: Iterable[str]) -> None:
     missing = sorted(frozenset(wanted) - grantable(holder))
     if missing:
         raise Forbidden(f"your key lacks the scope {missing[0]!r} and cannot give it away")
+
+
+@dataclass(frozen=True, slots=True)
+class Granter:
+    """The key that asks: it gives no scope that it lacks, and nothing that outlives it.
+
+    `expires_at` is Unix milliseconds, None for never.
+    """
+
+    scopes: tuple[str, ...]
+    expires_at: int | None
+
+    def require_scopes(self, wanted: Iterable[str]) -> None:
+        """Raises `Forbidden` unless it may hand out every one of `wanted`."""
+        require_grantable(self.scopes, wanted)
+
+    def require_life(self, expires_at: int | None) -> None:
+        """Raises `Forbidden` when a key that expires then would outlive this one."""
+        if ends_later(expires_at, self.expires_at):
+            raise Forbidden("your key expires and cannot give what outlives it", param="expires_at")
+
+
+def ends_later(first: int | None, second: int | None) -> bool:
+    """Whether an expiry comes after another; None is never."""
+    return second is not None and (first is None or first > second)

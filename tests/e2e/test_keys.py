@@ -1,5 +1,7 @@
 """API keys over HTTP: revoking, rotating and scopes act on the next request."""
 
+import time
+
 import pytest
 
 from tests.support.client import Account, Client
@@ -54,6 +56,27 @@ async def test_a_key_gives_no_scope_that_it_lacks(account: Account) -> None:
     reply = await manager.post("/v1/keys", {"name": "more", "scopes": ["billing:read"]})
     assert reply.status == 403
     assert reply.error["type"] == "permission_error"
+
+
+async def test_an_expiring_key_cannot_outlive_itself(account: Account) -> None:
+    soon = time.time() + 600
+    made = (await account.post("/v1/keys", {"name": "day", "expires_at": soon})).json
+    day = account.with_key(made["api_key"])
+    path = f"/v1/keys/{made['key']['id']}"
+    assert (await day.send("PATCH", path, {"expires_at": None})).status == 403
+    assert (await day.post("/v1/keys", {"name": "eternal", "expires_at": None})).status == 403
+    inherited = (await day.post("/v1/keys", {"name": "child"})).json["key"]
+    assert inherited["expires_at"] == made["key"]["expires_at"]
+
+
+async def test_the_scope_keys_alone_revokes_no_other_key(
+    engine: RunningEngine, account: Account
+) -> None:
+    key_id, manager = await account.key("keys")
+    other, _ = await account.key("jobs")
+    reply = await manager.send("DELETE", f"/v1/keys/{other}")
+    assert (reply.status, reply.error["code"]) == (403, "insufficient_permissions")
+    assert (await manager.post(f"/v1/keys/{key_id}/revoke")).json["status"] == "revoked"
 
 
 async def test_secrets_of_keys_are_shown_once(account: Account) -> None:

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from domain.access.commands import CreateKey, KeyCommand, RevokeKey, RotateKey, UpdateKey
 from domain.access.decide import decide_key
 from domain.access.directory import KeyDirectory
-from domain.access.scopes import OWNER_SCOPES
+from domain.access.scopes import OWNER_SCOPES, Granter
 from domain.access.state import Key, evolve_key
 from domain.errors import Conflict, Unauthenticated
 from domain.event import Event, Recorded
 from tests.support.histories import recorded
 
+OWNER = Granter(OWNER_SCOPES, None)
 START = 1_700_000_000_000
 Step = tuple[str, int]
 
@@ -33,10 +34,10 @@ class Model:
 
 def command(kind: str, number: int, amount: int, now: int) -> KeyCommand:
     if kind == "rotate":
-        return RotateKey("last", f"h{number}", amount, OWNER_SCOPES, now)
+        return RotateKey("last", f"h{number}", amount, OWNER, now)
     if kind == "expire":
-        return UpdateKey(OWNER_SCOPES, now, expires_at=now + 1 + amount * 1000)
-    return RevokeKey()
+        return UpdateKey(OWNER, now, expires_at=now + 1 + amount * 1000)
+    return RevokeKey(OWNER)
 
 
 def follow(model: Model, kind: str, number: int, amount: int, now: int) -> None:
@@ -59,7 +60,7 @@ CREATE = CreateKey(
     last4="last",
     key_hash="h0",
     scopes=("inference",),
-    granter_scopes=OWNER_SCOPES,
+    granter=OWNER,
     now=START,
 )
 steps = st.lists(

@@ -14,13 +14,14 @@ from domain.access.commands import (
 )
 from domain.access.decide import MAX_OVERLAP_SECONDS, decide_account, decide_key, stream_of
 from domain.access.events import KeyCreated, KeyRevoked, KeyRotated, KeyUpdated
-from domain.access.scopes import ALL_SCOPES, OWNER_SCOPES, parse_scopes
+from domain.access.scopes import ALL_SCOPES, OWNER_SCOPES, Granter, parse_scopes
 from domain.access.state import Key, evolve_account, evolve_key
 from domain.errors import Conflict, DomainError, Forbidden, InvalidRequest, NotFound
 from domain.sealed import Sealed
 
 NOW = 1_700_000_000_000
 SEALED = Sealed("dk_1", "webhook.secret:acct_1", 4, inline=b"x")
+OWNER = Granter(OWNER_SCOPES, None)
 CREATE = CreateKey(
     key_id="key_1",
     account_id="acct_1",
@@ -30,12 +31,13 @@ CREATE = CreateKey(
     last4="abcd",
     key_hash="h1",
     scopes=("inference", "jobs"),
-    granter_scopes=OWNER_SCOPES,
+    granter=OWNER,
     now=NOW,
 )
 OPEN = OpenAccount("acct_1", "Acme", SEALED, CREATE)
-UPDATE = UpdateKey(granter_scopes=OWNER_SCOPES, now=NOW)
-ROTATE = RotateKey("wxyz", "h2", 60, OWNER_SCOPES, NOW)
+UPDATE = UpdateKey(granter=OWNER, now=NOW)
+ROTATE = RotateKey("wxyz", "h2", 60, OWNER, NOW)
+REVOKE = RevokeKey(OWNER)
 
 
 def key_after(*commands: KeyCommand) -> Key | None:
@@ -96,7 +98,7 @@ def test_a_key_is_created_once() -> None:
 
 
 def test_a_key_that_was_never_created_is_not_found() -> None:
-    assert isinstance(refusal(None, RevokeKey()), NotFound)
+    assert isinstance(refusal(None, REVOKE), NotFound)
 
 
 def test_an_update_keeps_what_it_does_not_name() -> None:
@@ -132,24 +134,24 @@ def test_an_overlap_out_of_bounds_is_refused(overlap: int) -> None:
 
 
 def test_revoking_twice_is_the_same_as_once() -> None:
-    assert decide_key(key_after(CREATE), RevokeKey()) == (KeyRevoked(key_id="key_1"),)
-    assert decide_key(key_after(CREATE, RevokeKey()), RevokeKey()) == ()
+    assert decide_key(key_after(CREATE), REVOKE) == (KeyRevoked(key_id="key_1"),)
+    assert decide_key(key_after(CREATE, REVOKE), REVOKE) == ()
 
 
 @pytest.mark.parametrize("command", [UPDATE, ROTATE])
 def test_nothing_about_a_revoked_key_can_change(command: KeyCommand) -> None:
-    refused = refusal(key_after(CREATE, RevokeKey()), command)
+    refused = refusal(key_after(CREATE, REVOKE), command)
     assert (type(refused), refused.code) == (Conflict, "key_revoked")
 
 
-ADMIN_KEY = replace(CREATE, scopes=("admin",), granter_scopes=ALL_SCOPES)
+ADMIN_KEY = replace(CREATE, scopes=("admin",), granter=Granter(ALL_SCOPES, None))
 
 
 @pytest.mark.parametrize(
     ("key", "command"),
     [
         (None, replace(CREATE, scopes=("admin",))),
-        (None, replace(CREATE, granter_scopes=("keys", "jobs"))),
+        (None, replace(CREATE, granter=Granter(("keys", "jobs"), None))),
         (key_after(CREATE), replace(UPDATE, scopes=("admin",))),
         (key_after(ADMIN_KEY), ROTATE),
         (key_after(ADMIN_KEY), replace(UPDATE, scopes=("jobs",))),
@@ -161,8 +163,57 @@ def test_nobody_gets_a_key_that_can_do_more_than_they_can(
     assert isinstance(refusal(key, command), Forbidden)
 
 
+def test_nobody_revokes_a_key_that_can_do_more_than_they_can() -> None:
+    assert isinstance(refusal(key_after(ADMIN_KEY), REVOKE), Forbidden)
+    assert isinstance(refusal(key_after(CREATE), RevokeKey(Granter(("keys",), None))), Forbidden)
+
+
+def test_a_key_revokes_itself() -> None:
+    itself = RevokeKey(Granter(CREATE.scopes, None))
+    assert decide_key(key_after(CREATE), itself) == (KeyRevoked(key_id="key_1"),)
+
+
+EXPIRING = Granter(OWNER_SCOPES, NOW + 1000)
+UNTIL_THEN = replace(CREATE, expires_at=NOW + 1000)
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        (None, replace(CREATE, granter=EXPIRING)),
+        (None, replace(CREATE, granter=EXPIRING, expires_at=NOW + 1001)),
+        (key_after(UNTIL_THEN), replace(UPDATE, granter=EXPIRING, expires_at=None)),
+        (key_after(UNTIL_THEN), replace(UPDATE, granter=EXPIRING, expires_at=NOW + 1001)),
+        (key_after(CREATE), replace(UPDATE, granter=EXPIRING, scopes=("inference", "webhooks"))),
+        (key_after(CREATE), replace(ROTATE, granter=EXPIRING)),
+    ],
+)
+def test_nothing_that_an_expiring_key_gives_outlives_it(
+    key: Key | None, command: KeyCommand
+) -> None:
+    assert isinstance(refusal(key, command), Forbidden)
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        (None, replace(UNTIL_THEN, granter=EXPIRING)),
+        (key_after(UNTIL_THEN), replace(ROTATE, granter=EXPIRING)),
+        (key_after(CREATE), replace(UPDATE, granter=EXPIRING, expires_at=NOW + 5000)),
+        (key_after(CREATE), replace(UPDATE, granter=EXPIRING, scopes=("jobs",))),
+        (key_after(CREATE), RevokeKey(EXPIRING)),
+    ],
+)
+def test_an_expiring_key_may_give_what_ends_with_it_and_take_away(
+    key: Key | None, command: KeyCommand
+) -> None:
+    assert decide_key(key, command)
+
+
 def test_an_administrator_may_grant_every_scope() -> None:
-    (event,) = decide_key(None, replace(CREATE, scopes=ALL_SCOPES, granter_scopes=("admin",)))
+    (event,) = decide_key(
+        None, replace(CREATE, scopes=ALL_SCOPES, granter=Granter(("admin",), None))
+    )
     assert isinstance(event, KeyCreated)
     assert event.scopes == ALL_SCOPES
 
