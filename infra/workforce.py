@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from adapters.providers.session import HttpSession
@@ -12,7 +12,7 @@ from adapters.webhooks.resolver import ThreadPoolResolver
 from adapters.webhooks.sender import AiohttpSender
 from adapters.webhooks.signer import StandardSigner
 from api.watch import StreamWatch
-from domain.errors import NotFound
+from domain.errors import NotFound, StoreUnavailable
 from domain.ports.event_store import DeadLetter
 from domain.ports.provider import CallTimeouts
 from domain.routing.policy import AttemptLimits
@@ -67,7 +67,8 @@ class Workforce:
     async def drain(self, tasks: Tasks) -> None:
         """Starts nothing more, lets what runs end, and then ends those who follow the log."""
         await asyncio.gather(self.dispatcher.drain(), self.deliverer.drain())
-        await self.health.flush()
+        with suppress(StoreUnavailable):
+            await self.health.flush()
         for runner in self.runners.values():
             runner.stop()
         self.projector.stop()

@@ -6,25 +6,24 @@ renewal and drain.
 """
 
 import asyncio
-import heapq
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from domain.effects import Lease
-from domain.errors import StoreUnavailable
-from domain.event import Recorded, system_origin
+from domain.errors import StoreUnavailable, UndecodableEvent
+from domain.event import Origin, Recorded, system_origin
 from domain.execute import execute
 from domain.ids import HOUSE_ACCOUNT
-from domain.inference.commands import ExpireJob, ExpireLease
+from domain.inference.commands import ExpireJob, ExpireLease, JobCommand
 from domain.inference.decide import LeaseLost, decide, stream_of
 from domain.inference.events import CancelRequested
 from domain.inference.state import evolve
 from domain.ports.consumer import NOTHING, Consumer, Outcome, on
 from domain.ports.event_store import Append
 from domain.ports.work_queue import WorkItem, WorkQueue
+from workers.deadlines import Deadlines
 from workers.job_run import JobPorts, JobRun
 from workers.scheduler import Scheduler
 
@@ -65,8 +64,7 @@ class Dispatcher:
         self._runs: dict[str, JobRun] = {}
         self._taken_in: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._deadlines: list[tuple[int, str]] = []
-        self._deadline_added = asyncio.Event()
+        self._deadlines = Deadlines()
         self._accepting = True
         self.consumer = Consumer("dispatch", routes=(on(CancelRequested, self._stop_run),))
 
@@ -78,8 +76,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Works until cancelled; `drain` ends it gently."""
         self._queue.subscribe("dispatch", self._arrived)
-        for item in await self._queue.backlog("dispatch"):
-            await self._adopt(item)
+        await _until_done(self._adopt_backlog)
         async with asyncio.TaskGroup() as duties:
             lease = self._limits.lease_seconds
             duties.create_task(_every(lease / 3, self._renew_leases))
@@ -99,12 +96,13 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _adopt(self, item: WorkItem) -> None:
-        """Takes over an item that was there at the start."""
-        if item.lease_id is None:
-            self._arrived(item)
-        elif self._limits.sole_worker:
-            await self._expire_lease(item)
+    async def _adopt_backlog(self) -> None:
+        """Takes over what was there at the start."""
+        for item in await self._queue.backlog("dispatch"):
+            if item.lease_id is None:
+                self._arrived(item)
+            elif self._limits.sole_worker:
+                await self._expire_lease(item)
 
     def _arrived(self, item: WorkItem) -> None:
         # The backlog that is read at the start and the feed may both bring an item.
@@ -112,8 +110,7 @@ class Dispatcher:
             return
         self._taken_in.add(item.item_id)
         if item.deadline_at is not None:
-            heapq.heappush(self._deadlines, (item.deadline_at, item.item_id))
-            self._deadline_added.set()
+            self._deadlines.add(item.item_id, item.deadline_at)
         self._scheduler.add(item)
         self._fill_slots()
 
@@ -147,6 +144,7 @@ class Dispatcher:
     def _release_slot(self, item: WorkItem) -> None:
         self._runs.pop(item.item_id, None)
         self._taken_in.discard(item.item_id)
+        self._deadlines.discard(item.item_id)
         task = asyncio.current_task()
         if task is not None:
             self._tasks.discard(task)
@@ -179,45 +177,46 @@ class Dispatcher:
                 await self._expire_lease(item)
 
     async def _expire_lease(self, item: WorkItem) -> None:
+        """Ends a dead worker's lease. A job that this version cannot read is left as it is."""
+        origin = system_origin(item.account_id, self._worker_id, item.item_id)
+        try:
+            await self._execute(item.item_id, ExpireLease(item.lease_id or ""), origin)
+        except UndecodableEvent as error:
+            log.warning("job.unreadable", job_id=item.item_id, error=str(error))
+
+    async def _expire_deadlines(self) -> None:
+        """Ends queued jobs whose deadline passes; running ones see to it themselves."""
+        now = self._ports.clock.now()
+        while (job_id := self._deadlines.take_due(now)) is not None:
+            try:
+                await self._expire_job(job_id)
+            except StoreUnavailable:
+                self._deadlines.add(job_id, now)
+                raise
+        await self._deadlines.wait(now)
+
+    async def _expire_job(self, job_id: str) -> None:
+        try:
+            history = await self._ports.store.read_stream(job_id)
+            origin = system_origin(
+                history[0].account_id, self._worker_id, history[0].correlation_id
+            )
+            await self._execute(job_id, ExpireJob(None), origin)
+        except LeaseLost:
+            log.debug("job.deadline_left_to_run", job_id=job_id)
+        except UndecodableEvent as error:
+            log.warning("job.unreadable", job_id=job_id, error=str(error))
+
+    async def _execute(self, job_id: str, command: JobCommand, origin: Origin) -> None:
         await execute(
             self._ports.store,
-            item.item_id,
-            ExpireLease(item.lease_id or ""),
-            system_origin(item.account_id, self._worker_id, item.item_id),
+            job_id,
+            command,
+            origin,
             decide=decide,
             evolve=evolve,
             stream_of=stream_of,
         )
-
-    async def _expire_deadlines(self) -> None:
-        """Ends queued jobs whose deadline passes; running ones see to it themselves."""
-        self._deadline_added.clear()
-        now = self._ports.clock.now()
-        while self._deadlines and self._deadlines[0][0] <= now:
-            due = heapq.heappop(self._deadlines)
-            try:
-                await self._expire_job(due[1])
-            except StoreUnavailable:
-                heapq.heappush(self._deadlines, due)
-                raise
-        seconds = (self._deadlines[0][0] - now) / 1000 if self._deadlines else None
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._deadline_added.wait(), seconds)
-
-    async def _expire_job(self, job_id: str) -> None:
-        history = await self._ports.store.read_stream(job_id)
-        try:
-            await execute(
-                self._ports.store,
-                job_id,
-                ExpireJob(None),
-                system_origin(history[0].account_id, self._worker_id, history[0].correlation_id),
-                decide=decide,
-                evolve=evolve,
-                stream_of=stream_of,
-            )
-        except LeaseLost:
-            log.debug("job.deadline_left_to_run", job_id=job_id)
 
     async def _append(self, work: tuple[Lease, ...]) -> None:
         origin = system_origin(HOUSE_ACCOUNT, self._worker_id, "dispatch")
@@ -225,11 +224,19 @@ class Dispatcher:
 
 
 async def _every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
-    """Does a duty for ever; while the store is away it is left for a later turn."""
+    """Does a duty for ever."""
     while True:
         await asyncio.sleep(seconds)
+        await _until_done(duty)
+
+
+async def _until_done(duty: Callable[[], Awaitable[None]]) -> None:
+    """Does a duty once; while the store is away it is tried again."""
+    while True:
         try:
             await duty()
         except StoreUnavailable as error:
             log.warning("duty.postponed", error=str(error))
             await asyncio.sleep(AWAY_SECONDS)
+        else:
+            return

@@ -9,6 +9,7 @@ import structlog
 
 from domain.billing.events import ChargeRecorded
 from domain.catalog.price_books import PriceBooks
+from domain.errors import StoreUnavailable
 from domain.event import Event, Origin, Recorded
 from domain.execute import execute, fold
 from domain.ids import Kind, charge_id
@@ -34,6 +35,8 @@ from workers.attempts import Answered, AttemptEngine, GaveUp, InferenceRequest
 
 # A job that took its worker down this often is not given to another.
 MAX_STARTS = 10
+# How long a finished job waits to be recorded when the event store is away.
+AWAY_SECONDS = 0.5
 WORKER_LOST = Failure(
     code="internal_error", message="the engine could not finish this job", status_code=500
 )
@@ -208,10 +211,18 @@ class JobRun:
         await self._record_end(FailJob(self.lease_id, WORKER_LOST, self._job.failed_attempts))
 
     async def _record_end(self, command: JobCommand) -> None:
-        try:
-            await self._execute(command)
-        except LeaseLost:
-            log.warning("job.result_dropped", job_id=self.item.item_id, lease_id=self.lease_id)
+        """Records the end. While the store is away the answer is kept, and so is the lease."""
+        while True:
+            try:
+                await self._execute(command)
+            except LeaseLost:
+                log.warning("job.result_dropped", job_id=self.item.item_id)
+                return
+            except StoreUnavailable as error:
+                log.warning("job.end_waits", job_id=self.item.item_id, error=str(error))
+                await asyncio.sleep(AWAY_SECONDS)
+            else:
+                return
 
     async def _execute(self, command: JobCommand) -> None:
         recorded = await execute(

@@ -85,7 +85,7 @@ class Scheduler:
         for lane in lanes:
             item = self._lanes[lane].next(self._running, self._per_account)
             if item is not None:
-                self._credit[lane] -= sum(LANE_WEIGHTS[other] for other in lanes)
+                self._account_for(lane, lanes)
                 self._running[item.account_id] += 1
                 return item
         return None
@@ -99,6 +99,10 @@ class Scheduler:
     def _by_turn(self) -> list[Lane]:
         """Lanes that have work, the one furthest below its share first (smooth weighted)."""
         busy: list[Lane] = [lane for lane in LANES if self._lanes[lane].busy]
+        return sorted(busy, key=lambda lane: -(self._credit[lane] + LANE_WEIGHTS[lane]))
+
+    def _account_for(self, taken: Lane, busy: list[Lane]) -> None:
+        """Every lane that had work gets its weight; the one that was served pays for all."""
         for lane in busy:
             self._credit[lane] += LANE_WEIGHTS[lane]
-        return sorted(busy, key=lambda lane: -self._credit[lane])
+        self._credit[taken] -= sum(LANE_WEIGHTS[lane] for lane in busy)

@@ -8,6 +8,7 @@ and side by side across streams.
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -55,12 +56,12 @@ class Runner:
 
     async def run(self) -> None:
         """Follows the log; returns after `stop` once the batch in hand is recorded."""
-        checkpoint = await self._store.checkpoint(self.group)
-        self._position = self._marked = checkpoint.watermark
-        self._seen = checkpoint.handled
-        failures = 0
+        failures, resumed = 0, False
         while not self._stopping.is_set():
             try:
+                if not resumed:
+                    await self._resume()
+                    resumed = True
                 await self._step()
                 failures = 0
             except StoreUnavailable as error:
@@ -93,9 +94,14 @@ class Runner:
             raise UndecodableEvent(entry.error)
         result = self._routes[type(entry.event)](entry)
         outcome = result if isinstance(result, Outcome) else await result
-        await self._store.append(
+        await self._append_new(
             Append(_origin(self.group, entry), outcome.writes, outcome.work, redriven=(letter,))
         )
+
+    async def _resume(self) -> None:
+        checkpoint = await self._store.checkpoint(self.group)
+        self._position = self._marked = checkpoint.watermark
+        self._seen = checkpoint.handled
 
     async def _step(self) -> None:
         entries = await self._source.read(self._position, BATCH)
@@ -172,14 +178,25 @@ class Runner:
     async def _record(self, entry: Recorded[Event], outcome: Outcome) -> None:
         """Records one outcome with its inbox row."""
         mark = Mark(self.group, 0, (entry.position,))
-        try:
-            await self._store.append(
-                Append(_origin(self.group, entry), outcome.writes, outcome.work, mark)
-            )
-        except VersionConflict as conflict:
-            # Outcomes start streams of their own under ids derived from the event: the stream
-            # is there, so this event was handled before.
-            log.info("consumer.duplicate", group=self.group, stream=conflict.stream)
+        await self._append_new(
+            Append(_origin(self.group, entry), outcome.writes, outcome.work, mark)
+        )
+
+    async def _append_new(self, append: Append) -> None:
+        """Appends what is not there yet.
+
+        An outcome starts streams of its own under ids derived from the event. One that is there
+        was started before, by this consumer or by whoever asked for the same thing.
+        """
+        while True:
+            try:
+                await self._store.append(append)
+            except VersionConflict as conflict:
+                log.info("consumer.duplicate", group=self.group, stream=conflict.stream)
+                left = tuple(w for w in append.writes if w.stream != conflict.stream)
+                append = replace(append, writes=left)
+            else:
+                return
 
     async def _bury(self, entry: LogEntry, error: str) -> None:
         """Sets an event aside that can never be handled, with its bytes and the error."""

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -406,3 +407,41 @@ async def test_an_append_whose_caller_left_is_recorded_whole_or_not_at_all(path:
         log = await store.read_log(0, 10)
     assert [e.position for e in log if isinstance(e, Recorded)][-1] == recorded.position
     assert len(log) in {1, 3}
+
+
+async def test_an_event_that_cannot_be_encoded_is_refused_alone(store: SqliteEventStore) -> None:
+    """Law 2: whatever else is committed beside it."""
+    bad = replace(accepted(1), requested_model="\ud800")
+    refused, kept = await asyncio.gather(
+        write(store, job_id(1), bad), write(store, job_id(2), accepted(2)), return_exceptions=True
+    )
+    assert isinstance(refused, Exception)
+    assert not isinstance(kept, BaseException)
+    assert [entry.position for entry in await store.read_log(0, 10)] == [1]
+
+
+async def test_a_write_lock_of_another_process_is_waited_for(
+    store: SqliteEventStore, path: Path
+) -> None:
+    """Law 7 is for a store that stays away, not for one that is busy for a moment."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        append = asyncio.ensure_future(write(store, job_id(1), accepted(1)))
+        await asyncio.wait({append}, timeout=0.1)
+        other.execute("COMMIT")
+    assert (await append)[0].position == 1
+
+
+async def test_a_store_that_is_back_is_seen_to_be_back_while_idle(
+    store: SqliteEventStore, path: Path
+) -> None:
+    """Law 7."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("ALTER TABLE wallets RENAME TO hidden")
+        with pytest.raises(StoreUnavailable):
+            await write(store, job_id(1), accepted(1))
+        assert not store.is_available()
+        database.execute("ALTER TABLE hidden RENAME TO wallets")
+    async with asyncio.timeout(10):
+        while not store.is_available():
+            await asyncio.sleep(0.01)

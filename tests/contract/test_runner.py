@@ -305,3 +305,19 @@ async def test_each_type_has_its_own_handler(store: SqliteEventStore) -> None:
         ("accepted", "inference.job.accepted"),
         ("cancelled", "inference.job.cancelled"),
     ]
+
+
+async def test_what_somebody_else_started_does_not_take_the_rest_of_an_outcome_with_it(
+    store: SqliteEventStore,
+) -> None:
+    def starts_two(recorded: Recorded[JobAccepted]) -> Outcome:
+        names = (f"crd_{recorded.position}", f"crd_other_{recorded.position}")
+        return Outcome(tuple(StreamWrite(name, 0, (credited(name, 1),)) for name in names))
+
+    await fill(store, 1)
+    position = await store.head()
+    await write(store, f"crd_{position}", credited(f"crd_{position}", 1))
+    async with following(runner(store, starts_two)) as subject:
+        await caught_up(subject, store)
+    assert len(await store.read_stream(f"crd_other_{position}")) == 1
+    assert await store.dead_letters() == []

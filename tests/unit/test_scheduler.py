@@ -143,3 +143,17 @@ def test_a_batch_does_not_delay_an_interactive_job() -> None:
     [*islice(iter(waiting.next, None), 100)]
     waiting.add(item("b", 1000, lane="interactive"))
     assert "interactive" in {one.lane for one in islice(iter(waiting.next, None), 2)}
+
+
+def test_asking_in_vain_changes_no_lanes_share() -> None:
+    source = scheduler(*(item("busy", n, lane="interactive") for n in range(2)), per_account=1)
+    running = source.next()
+    assert running is not None
+    assert all(source.next() is None for _ in range(1_000))
+    source.finished(running)
+    for lane in LANES:
+        for n in range(500):
+            source.add(item(f"{lane}-{n}", n, lane=lane))
+    lanes = Counter(one.lane for one in islice(iter(source.next, None), 210))
+    assert lanes["standard"] >= 30
+    assert lanes["batch"] >= 8
