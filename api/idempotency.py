@@ -5,6 +5,7 @@ event store itself refuses the second one. Keys therefore never expire (decision
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
@@ -64,9 +65,18 @@ class Creation:
         """The id of what is to be made."""
         return id_for(self._ports, caller.account_id, kind, self._key)
 
+    @property
+    def key_hash(self) -> str | None:
+        """What is recorded of the key where the thing made has no id of its own."""
+        return None if self._key is None else sha256(self._key.encode()).hexdigest()
+
+    def replayed(self) -> None:
+        """Marks the reply as a replay."""
+        self._response.headers.update(REPLAYED)
+
     async def made_before(self, stream: str) -> Recorded[Event]:
         """What an earlier request with this key made; marks the reply as a replay."""
-        self._response.headers.update(REPLAYED)
+        self.replayed()
         return (await self._ports.store.read_stream(stream))[0]
 
 

@@ -150,9 +150,16 @@ async def update_key(key_id: str, body: KeyChanges, caller: Owner, ports: Ports)
 
 @router.post("/keys/{key_id}/rotate")
 async def rotate_key(
-    key_id: str, caller: Owner, ports: Ports, body: RotationBody | None = None
+    key_id: str,
+    caller: Owner,
+    ports: Ports,
+    creation: Creating,
+    body: RotationBody | None = None,
 ) -> dict[str, Any]:
-    """Gives the key a new secret; the old one works for `overlap_seconds` more."""
+    """Gives the key a new secret; the old one works for `overlap_seconds` more.
+
+    A replay under the same Idempotency-Key rotates nothing: it has the key and no secret.
+    """
     key = _own_key(ports, caller, key_id)
     secret = ports.secrets.new_api_key(key.environment)  # type: ignore[arg-type]
     command = RotateKey(
@@ -161,9 +168,13 @@ async def rotate_key(
         overlap_seconds=0 if body is None else body.overlap_seconds,
         granter=_granter(caller),
         now=ports.clock.now(),
+        idempotency_key_hash=creation.key_hash,
     )
-    shown = await _change(ports, caller, key_id, command)
-    return {"key": shown, "api_key": secret.secret}
+    is_rotated = await _executed(ports, caller, key_id, command)
+    if not is_rotated:
+        creation.replayed()
+    shown = key_object(_own_key(ports, caller, key_id))
+    return {"key": shown, "api_key": secret.secret if is_rotated else None}
 
 
 @router.post("/keys/{key_id}/revoke")
@@ -194,6 +205,12 @@ async def _change(
     ports: ApiPorts, caller: Caller, key_id: str, command: KeyCommand
 ) -> dict[str, Any]:
     """Executes a command on a key and returns the key as it then is, here and now."""
+    await _executed(ports, caller, key_id, command)
+    return key_object(_own_key(ports, caller, key_id))
+
+
+async def _executed(ports: ApiPorts, caller: Caller, key_id: str, command: KeyCommand) -> bool:
+    """Whether the command changed the key; the directory holds the outcome either way."""
     recorded: Sequence[Recorded[Event]] = await execute(
         ports.store,
         key_id,
@@ -203,6 +220,7 @@ async def _change(
         evolve=evolve_key,
         stream_of=stream_of,
     )
-    if recorded:
-        await ports.keys_follower.reached(recorded[-1].position)
-    return key_object(_own_key(ports, caller, key_id))
+    # Without an event the outcome may be that of another request a moment ago.
+    position = recorded[-1].position if recorded else ports.source.head()
+    await ports.keys_follower.reached(position)
+    return bool(recorded)

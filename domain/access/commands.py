@@ -61,13 +61,17 @@ class UpdateKey:
 
 @dataclass(frozen=True, slots=True)
 class RotateKey:
-    """Give the key a new secret; the old one works for `overlap_seconds` more."""
+    """Give the key a new secret; the old one works for `overlap_seconds` more.
+
+    Under an `idempotency_key_hash` that the key has seen it changes nothing.
+    """
 
     last4: str
     key_hash: str
     overlap_seconds: int
     granter: Granter
     now: int
+    idempotency_key_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from domain.access.commands import (
 from domain.access.events import AccountOpened, KeyCreated, KeyRevoked, KeyRotated, KeyUpdated
 from domain.access.scopes import Granter, Scope, ends_later, parse_scopes
 from domain.access.state import Account, Key
-from domain.errors import Conflict, InvalidRequest, NotFound
+from domain.errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound
 from domain.event import Event
 from domain.ports.secrets import ENVIRONMENTS
 
@@ -105,6 +105,8 @@ def _update(key: Key, command: UpdateKey) -> tuple[Event, ...]:
 
 def _rotate(key: Key, command: RotateKey) -> tuple[Event, ...]:
     command.granter.require_life(key.expires_at)
+    if _is_repeated(key, command):
+        return ()
     if not 0 <= command.overlap_seconds <= MAX_OVERLAP_SECONDS:
         raise InvalidRequest(
             f"the overlap is 0 to {MAX_OVERLAP_SECONDS} seconds", param="overlap_seconds"
@@ -115,8 +117,21 @@ def _rotate(key: Key, command: RotateKey) -> tuple[Event, ...]:
             last4=command.last4,
             key_hash=command.key_hash,
             old_valid_until=command.now + command.overlap_seconds * 1000,
+            idempotency_key_hash=command.idempotency_key_hash,
+            overlap_seconds=command.overlap_seconds,
         ),
     )
+
+
+def _is_repeated(key: Key, command: RotateKey) -> bool:
+    seen = command.idempotency_key_hash
+    if seen is None or seen not in key.rotations:
+        return False
+    if key.rotations[seen] != command.overlap_seconds:
+        raise IdempotencyMismatch(
+            "this Idempotency-Key was used with another overlap", param="Idempotency-Key"
+        )
+    return True
 
 
 def _granted(granter: Granter, wanted: tuple[str, ...]) -> tuple[Scope, ...]:

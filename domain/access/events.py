@@ -43,12 +43,17 @@ class KeyUpdated(Event):
 
 @event("access.key.rotated", version=1)
 class KeyRotated(Event):
-    """A new secret; the old one stops at `old_valid_until`."""
+    """A new secret; every earlier one stops at `old_valid_until` or sooner.
+
+    `idempotency_key_hash` and `overlap_seconds` tell a repeated request from another one.
+    """
 
     key_id: str
     last4: str
     key_hash: str
     old_valid_until: int
+    idempotency_key_hash: str | None = None
+    overlap_seconds: int | None = None
 
 
 @event("access.key.revoked", version=1)

@@ -1,6 +1,7 @@
 """The state of an account and of a key: folds of their events."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from domain.access.events import AccountOpened, KeyCreated, KeyRevoked, KeyRotated, KeyUpdated
 from domain.event import Event
@@ -15,7 +16,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as its events tell it; `expires_at` is Unix milliseconds, None for never."""
+    """A key as its events tell it; `expires_at` is Unix milliseconds, None for never.
+
+    `rotations` has the overlap asked for under each idempotency key's hash.
+    """
 
     key_id: str
     account_id: str
@@ -23,6 +27,7 @@ class Key:
     scopes: tuple[str, ...]
     expires_at: int | None
     is_revoked: bool = False
+    rotations: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def evolve_account(account: Account | None, event: Event) -> Account:
@@ -41,6 +46,8 @@ def evolve_key(key: Key | None, event: Event) -> Key:
     match event:
         case KeyUpdated():
             return replace(key, name=event.name, scopes=event.scopes, expires_at=event.expires_at)
+        case KeyRotated(idempotency_key_hash=str(seen)):
+            return replace(key, rotations={**key.rotations, seen: event.overlap_seconds})
         case KeyRotated():
             return key
         case KeyRevoked():

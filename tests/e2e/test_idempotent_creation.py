@@ -52,6 +52,17 @@ async def test_a_secret_is_shown_once_even_to_a_replay(account: Account) -> None
     assert second.json["api_key"] is None
 
 
+async def test_a_key_is_rotated_once(account: Account) -> None:
+    key_id, _ = await account.key("jobs")
+    path, once = f"/v1/keys/{key_id}/rotate", {"idempotency-key": "once"}
+    first, second = [await account.post(path, {"overlap_seconds": 9}, **once) for _ in range(2)]
+    assert (await account.with_key(first.json["api_key"]).get("/v1/jobs")).status == 200
+    assert (second.json["api_key"], second.headers["idempotent-replayed"]) == (None, "true")
+    assert second.json["key"] == first.json["key"]
+    other = await account.post(path, {"overlap_seconds": 0}, **once)
+    assert (other.status, other.error["code"]) == (422, "idempotency_key_reused")
+
+
 async def test_credit_is_granted_once(engine: RunningEngine, account: Account) -> None:
     admin: Client = engine.admin
     path = f"/admin/accounts/{account.account_id}/credits"

@@ -16,7 +16,14 @@ from domain.access.decide import MAX_OVERLAP_SECONDS, decide_account, decide_key
 from domain.access.events import KeyCreated, KeyRevoked, KeyRotated, KeyUpdated
 from domain.access.scopes import ALL_SCOPES, OWNER_SCOPES, Granter, parse_scopes
 from domain.access.state import Key, evolve_account, evolve_key
-from domain.errors import Conflict, DomainError, Forbidden, InvalidRequest, NotFound
+from domain.errors import (
+    Conflict,
+    DomainError,
+    Forbidden,
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotFound,
+)
 from domain.sealed import Sealed
 
 NOW = 1_700_000_000_000
@@ -123,8 +130,27 @@ def test_an_update_that_changes_nothing_records_nothing() -> None:
 def test_a_rotation_lets_the_old_secret_work_for_the_overlap() -> None:
     (event,) = decide_key(key_after(CREATE), ROTATE)
     assert event == KeyRotated(
-        key_id="key_1", last4="wxyz", key_hash="h2", old_valid_until=NOW + 60_000
+        key_id="key_1",
+        last4="wxyz",
+        key_hash="h2",
+        old_valid_until=NOW + 60_000,
+        overlap_seconds=60,
     )
+
+
+ONCE = replace(ROTATE, idempotency_key_hash="once")
+
+
+def test_a_rotation_under_the_same_idempotency_key_happens_once() -> None:
+    again = replace(ONCE, key_hash="h3", now=NOW + 5)
+    assert decide_key(key_after(CREATE, ONCE), again) == ()
+    assert decide_key(key_after(CREATE, ONCE), replace(again, idempotency_key_hash="other"))
+    assert decide_key(key_after(CREATE, ROTATE), ROTATE)
+
+
+def test_another_overlap_under_the_same_idempotency_key_is_refused() -> None:
+    refused = refusal(key_after(CREATE, ONCE), replace(ONCE, overlap_seconds=0))
+    assert isinstance(refused, IdempotencyMismatch)
 
 
 @pytest.mark.parametrize("overlap", [-1, MAX_OVERLAP_SECONDS + 1])
