@@ -1,6 +1,8 @@
 """What may not happen to money over HTTP: overspending, and paying twice."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 from tests.support.client import Account, chat
@@ -104,3 +106,17 @@ async def test_a_replay_needs_no_money(engine: RunningEngine) -> None:
     job_id = await account.submit(chat(), **{"idempotency-key": "order-7"})
     assert await account.submit(chat(), **{"idempotency-key": "order-7"}) == job_id
     await account.post(f"/v1/jobs/{job_id}/cancel")
+
+
+async def test_credit_is_answered_from_the_log_while_the_read_models_lag(
+    engine: RunningEngine, account: Account
+) -> None:
+    read_models = engine.settings.data_dir / "read_models.db"
+    body = {"amount_usd": "3.00", "reason": "late"}
+    with closing(sqlite3.connect(read_models, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # nothing can be folded meanwhile
+        reply = await engine.admin.post(f"/admin/accounts/{account.account_id}/credits", body)
+        other.execute("ROLLBACK")
+    assert reply.status == 201, reply.body
+    (listed, *_) = (await account.get("/v1/billing/ledger")).json["data"]
+    assert reply.json == listed
