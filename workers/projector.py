@@ -18,6 +18,7 @@ from domain.ports.read_models import (
     ReadModelUnavailable,
     StoredLog,
 )
+from workers.provenance import discard_strangers
 
 BATCH = 1_000
 BUILD_BATCH = 5_000
@@ -73,6 +74,8 @@ async def rebuild(
     `progress` gets the events done and the events to do.
     """
     built = [await read_models.build(name) for name in names]
+    there = [g for g in await read_models.generations() if g.name in names]
+    await discard_strangers(read_models, there, store.read_log)
     return await catch_up(read_models, store, built, progress)
 
 
@@ -106,7 +109,8 @@ async def _activate(read_models: ReadModels, waiting: dict[Key, Generation]) -> 
 class Projector:
     """Applies the log to the active generations in batches; used on one event loop.
 
-    It also builds what `prepare` found missing, and swaps it in at the end of the log. A
+    It also builds what is missing or was folded from another log, and swaps it in at the end of
+    the log. A
     projection that cannot fold an entry stops there, visibly, and the others go on. While the
     read models cannot be written it tries again: nothing is lost, only late.
     """
@@ -186,6 +190,8 @@ class Projector:
 
     async def _prepare(self) -> None:
         generations = await self._read_models.prepare()
+        if await discard_strangers(self._read_models, generations, self._log.read):
+            generations = await self._read_models.prepare()
         self._building = frozenset(g.key for g in generations if g.current and not g.is_active)
         await self._see(generations)
 

@@ -14,7 +14,7 @@ from adapters.sql.engine import transaction
 from adapters.sql.physical import PhysicalTable, physical_table
 from adapters.sql.working_set import RowCache, WorkingSet
 from domain.ports.event_store import LogEntry
-from domain.ports.read_models import Generation, ReadModelUnavailable, Snapshot
+from domain.ports.read_models import Generation, ReadModelUnavailable, Snapshot, entry_id
 from projections.catalogue import PROJECTIONS
 from projections.folding import Projection, Stop, fold_entries, keys_of
 
@@ -65,6 +65,9 @@ class SqlReadModels:
     async def activate(self, generation: Generation) -> bool:
         return await self._run(self._writer, self._activate, generation)
 
+    async def discard(self, generations: Sequence[Generation]) -> None:
+        await self._run(self._writer, self._discard, generations)
+
     async def fetch(self, query: Callable[[Snapshot], T]) -> T:
         return await self._run(self._readers, self._fetch, query)
 
@@ -112,12 +115,10 @@ class SqlReadModels:
     ) -> _Step:
         working, stop = self._fold(connection, generation, entries)
         if stop is None:
-            position = entries[-1].position if entries else generation.position
-            return _Step(replace(generation, position=position), working)
+            return _Step(_moved(generation, entries), working)
         before = [entry for entry in entries if entry.position < stop.position]
         working, _ = self._fold(connection, generation, before)
-        after = replace(generation, position=stop.position - 1, error=stop.error)
-        return _Step(after, working)
+        return _Step(replace(_moved(generation, before), error=stop.error), working)
 
     def _fold(
         self, connection: Connection, generation: Generation, entries: Sequence[LogEntry]
@@ -153,6 +154,14 @@ class SqlReadModels:
         self._drop_retired({other.key for other in replaced})
         return True
 
+    def _discard(self, generations: Sequence[Generation]) -> None:
+        with transaction(self.engine, writes=True) as connection:
+            for generation in generations:
+                registry.set_state(connection, generation, "retired")
+                if generation.is_active:
+                    registry.drop_views(connection, self.projections[generation.name], generation)
+        self._drop_retired({generation.key for generation in generations})
+
     def _drop_retired(self, keys: set[Key]) -> None:
         """In its own transaction, so that the swap is short."""
         for key in keys:
@@ -177,6 +186,13 @@ class _ConnectionSnapshot:
 
     def rows(self, statement: Any) -> Sequence[Mapping[str, Any]]:
         return [dict(row) for row in self.connection.execute(statement).mappings()]
+
+
+def _moved(generation: Generation, entries: Sequence[LogEntry]) -> Generation:
+    """The generation once it holds `entries`."""
+    if not entries:
+        return generation
+    return replace(generation, position=entries[-1].position, entry_id=entry_id(entries[-1]))
 
 
 def _after(position: int, entries: Sequence[LogEntry]) -> Sequence[LogEntry]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    inspect,
     or_,
     select,
     update,
@@ -34,6 +35,7 @@ REGISTRY = Table(
     Column("version", Integer, primary_key=True),
     Column("generation", Integer, primary_key=True),
     Column("position", BigInteger, nullable=False),
+    Column("entry_id", Text),
     Column("state", Text, nullable=False),
     Column("error", Text),
     # Names, so that code which no longer knows the projection can drop its tables.
@@ -44,6 +46,9 @@ REGISTRY = Table(
 def create_registry(connection: Connection) -> None:
     """Makes the registry unless it is there."""
     REGISTRY.create(connection, checkfirst=True)
+    columns = {column["name"] for column in inspect(connection).get_columns(REGISTRY.name)}
+    if "entry_id" not in columns:  # its generations cannot tell their log, and are folded anew
+        connection.exec_driver_sql(f"ALTER TABLE {REGISTRY.name} ADD COLUMN entry_id TEXT")
 
 
 def generations(connection: Connection) -> list[Generation]:
@@ -55,6 +60,7 @@ def generations(connection: Connection) -> list[Generation]:
             columns.version,
             columns.generation,
             columns.position,
+            columns.entry_id,
             columns.state,
             columns.error,
         )
@@ -70,7 +76,7 @@ def create(connection: Connection, projection: Projection) -> Generation:
         REGISTRY.c.name == projection.name, REGISTRY.c.version == projection.version
     )
     number = connection.execute(last).scalar_one() + 1
-    made = Generation(projection.name, projection.version, number, 0, "building")
+    made = Generation(projection.name, projection.version, number, 0, None, "building")
     tables = [physical_table(table, made) for table in projection.tables]
     for table in tables:
         table.create(connection)
@@ -92,12 +98,13 @@ def advance(connection: Connection, generations: Sequence[Generation]) -> None:
 
     Most often they are all at one position, and this is one statement.
     """
-    by_place: dict[tuple[int, str | None], list[Generation]] = {}
+    by_place: dict[tuple[int, str | None, str | None], list[Generation]] = {}
     for generation in generations:
-        by_place.setdefault((generation.position, generation.error), []).append(generation)
-    for (position, error), group in by_place.items():
+        place = (generation.position, generation.entry_id, generation.error)
+        by_place.setdefault(place, []).append(generation)
+    for (position, entry_id, error), group in by_place.items():
         moved = update(REGISTRY).where(or_(*map(_is, group)))
-        connection.execute(moved.values(position=position, error=error))
+        connection.execute(moved.values(position=position, entry_id=entry_id, error=error))
 
 
 def retry(connection: Connection) -> None:
@@ -112,9 +119,15 @@ def set_state(connection: Connection, generation: Generation, state: GenerationS
 def point_views(connection: Connection, projection: Projection, generation: Generation) -> None:
     """Makes the logical names of the projection's tables mean this generation's."""
     for table in projection.tables:
-        view: CreateView = CreateView(select(physical_table(table, generation)), table.name)
+        view = _view(table, generation)
         connection.execute(DropView(view.table, if_exists=True))
         connection.execute(view)
+
+
+def drop_views(connection: Connection, projection: Projection, generation: Generation) -> None:
+    """Takes the logical names away, which are this generation's."""
+    for table in projection.tables:
+        connection.execute(DropView(_view(table, generation).table, if_exists=True))
 
 
 def drop_retired(connection: Connection) -> None:
@@ -125,6 +138,10 @@ def drop_retired(connection: Connection) -> None:
         for name in json.loads(listed):
             Table(name, MetaData()).drop(connection, checkfirst=True)
     connection.execute(update(REGISTRY).where(retired).values(tables="[]"))
+
+
+def _view(table: Table, generation: Generation) -> CreateView:
+    return CreateView(select(physical_table(table, generation)), table.name)
 
 
 def _is(generation: Generation) -> ColumnElement[bool]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal, Protocol, TypeVar
 
-from domain.ports.event_store import LogEntry
+from domain.ports.event_store import LogEntry, Unreadable
 
 T = TypeVar("T")
 GenerationState = Literal["building", "active", "retired"]
@@ -18,6 +19,8 @@ class ReadModelUnavailable(Exception):
 class Generation:
     """One build of one version of a projection, which holds the log up to `position`.
 
+    `entry_id` is the `entry_id` of the entry there, None at position 0: a log that has another
+    entry at that position, or none, is not the log that the generation was folded from.
     `error` says why it stopped there: the entry after `position` could not be folded. Only a
     `current` one is of the version that this code folds; another may still be read.
     """
@@ -26,6 +29,7 @@ class Generation:
     version: int
     number: int
     position: int
+    entry_id: str | None
     state: GenerationState
     error: str | None = None
     current: bool = True
@@ -41,6 +45,11 @@ class Generation:
     @property
     def can_advance(self) -> bool:
         return self.current and self.error is None
+
+
+def entry_id(entry: LogEntry) -> str:
+    """What no other entry has: its event id, or the hash of its bytes when they cannot be read."""
+    return sha256(entry.state).hexdigest() if isinstance(entry, Unreadable) else entry.event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,8 @@ class ReadModels(Protocol):
        transaction, and refuses while it is behind the one that it replaces.
     6. `fetch` answers from one consistent snapshot and never blocks the event loop.
     7. What cannot be read or written raises `ReadModelUnavailable`.
+    8. What was discarded is neither read nor advanced; until `prepare` has made another in its
+       place and that has been activated, `fetch` raises `ReadModelUnavailable`.
     """
 
     async def prepare(self) -> Sequence[Generation]:
@@ -114,6 +125,10 @@ class ReadModels(Protocol):
 
     async def activate(self, generation: Generation) -> bool:
         """Swaps `generation` in and drops what it replaces; False while it is behind."""
+        ...
+
+    async def discard(self, generations: Sequence[Generation]) -> None:
+        """Drops `generations`, the active ones too."""
         ...
 
     async def fetch(self, query: Callable[[Snapshot], T]) -> T: ...

@@ -179,6 +179,37 @@ async def test_law_7_reading_before_the_first_build_is_unavailable(
         await read_models.fetch(queries.list_jobs(ACCOUNT, Page()))
 
 
+async def test_law_8_what_was_discarded_is_not_read_and_made_anew_by_preparing(
+    read_models: SqlReadModels,
+) -> None:
+    log = log_of(2)
+    await fold_all(read_models, log.entries, 10)
+    before = all_rows(read_models)
+    await read_models.discard(await read_models.generations())
+    with pytest.raises(ReadModelUnavailable):
+        await read_models.fetch(queries.list_jobs(ACCOUNT, Page()))
+    assert await read_models.generations() == []
+    await fold_all(read_models, log.entries, 10)
+    assert all_rows(read_models) == before
+
+
+async def test_law_8_what_was_discarded_is_not_advanced(read_models: SqlReadModels) -> None:
+    log = log_of(2)
+    await fold_all(read_models, log.entries[:2], 10)
+    generations = await read_models.generations()
+    await read_models.discard(generations)
+    assert await read_models.apply(generations, log.entries[2:]) == []
+
+
+async def test_read_models_that_cannot_tell_their_log_are_opened(
+    read_models: SqlReadModels,
+) -> None:
+    await fold_all(read_models, log_of(2).entries, 10)
+    with read_models.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE projections DROP COLUMN entry_id")
+    assert {g.entry_id for g in await read_models.prepare()} == {None}
+
+
 async def test_another_account_sees_nothing(read_models: SqlReadModels) -> None:
     await fold_all(read_models, log_of(2).entries, 10)
     assert (await read_models.fetch(queries.list_jobs(OTHER, Page())))["data"] == []

@@ -1,7 +1,9 @@
 """The read models over the embedded event store."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,11 +29,15 @@ ACCOUNT = "acct_1"
 ORIGIN = Origin(ACCOUNT, "key", "key_1", "req_1")
 
 
+def open_store(path: Path) -> SqliteEventStore:
+    return SqliteEventStore(
+        path, EventCodec(ALL_EVENTS), SystemClock(), TimeOrderedIds(), "process"
+    )
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteEventStore]:
-    made = SqliteEventStore(
-        tmp_path / "events.db", EventCodec(ALL_EVENTS), SystemClock(), TimeOrderedIds(), "process"
-    )
+    made = open_store(tmp_path / "events.db")
     yield made
     await made.close()
 
@@ -75,6 +81,30 @@ async def test_the_live_read_models_equal_a_replay_and_the_stores_wallets(
     assert balances.wallet_of(rows[ACCOUNT]) == await store.wallet(ACCOUNT)
     projector.stop()
     await running
+
+
+async def test_after_a_restored_backup_the_read_models_are_those_of_the_restored_log(
+    store: SqliteEventStore, read_models: SqlReadModels, tmp_path: Path
+) -> None:
+    names = list(read_models.projections)
+    await run_jobs(store, 3)
+    await asyncio.to_thread(back_up, tmp_path / "events.db", tmp_path / "backup.db")
+    await append(store, "job_ghost", 0, job_accepted("job_ghost"))
+    assert await rebuild(read_models, store, names) == ()
+    restored = open_store(tmp_path / "backup.db")
+    await append(restored, "job_later", 0, job_accepted("job_later"))
+    projector = Projector(restored.log, read_models, SystemClock())
+    running = asyncio.create_task(projector.run())
+    assert await projector.caught_up(restored.log.head(), 10)
+    assert await verify(read_models, restored, names, no_progress) == ()
+    projector.stop()
+    await running
+    await restored.close()
+
+
+def back_up(path: Path, target: Path) -> None:
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
 
 
 async def test_the_stores_log_breaks_no_rule(store: SqliteEventStore) -> None:

@@ -104,9 +104,13 @@ def completion(job_id: str, lease_id: str, usage: Usage, hold: int = HOLD) -> Co
 
 
 class SimulatedLog:
-    """`Log` and the reading half of `EventStore`, with the store's wallets."""
+    """`Log` and the reading half of `EventStore`, with the store's wallets.
 
-    def __init__(self) -> None:
+    Logs with different `event_ids` share no event.
+    """
+
+    def __init__(self, event_ids: str = "evt") -> None:
+        self._event_ids = event_ids
         self.entries: list[LogEntry] = []
         self.jobs: dict[str, Job] = {}
         self.histories: dict[str, list[Recorded[Event]]] = {}
@@ -152,7 +156,7 @@ class SimulatedLog:
                 position=position,
                 stream=stream,
                 version=version,
-                event_id=f"evt_{position:032x}",
+                event_id=f"{self._event_ids}_{position:032x}",
                 recorded_at=STARTED_AT + position * 7,
                 account_id=account_id,
                 actor_type="key",

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from adapters.sql.read_models import SqlReadModels
 from adapters.system.clock import SystemClock
 from domain.event import Event, Recorded
@@ -70,6 +72,62 @@ async def test_a_restart_goes_on_where_it_stopped(tmp_path: Path) -> None:
         async with following(log, read_models) as projector:
             assert await projector.caught_up(2, SOON)
         assert await jobs_shown(read_models) == ["job_1"]
+
+
+def restored(log: SimulatedLog, position: int) -> SimulatedLog:
+    """The log after a backup that was made at `position` has been restored."""
+    other = SimulatedLog(event_ids="evt_later")
+    for entry in log.entries[:position]:
+        other.add(entry)
+    return other
+
+
+@pytest.mark.parametrize("appended", [0, 1, 5], ids=["shorter", "as long", "longer"])
+async def test_read_models_of_a_log_that_was_restored_from_a_backup_are_folded_anew(
+    tmp_path: Path, appended: int
+) -> None:
+    log = granted()
+    log.submit(ACCOUNT, job_accepted("job_ghost"))
+    async with opened(tmp_path / "db") as first, following(log, first) as projector:
+        assert await projector.caught_up(2, SOON)
+    backup, jobs_since = restored(log, 1), [f"job_{number}" for number in range(appended)]
+    for job_id in jobs_since:
+        backup.submit(ACCOUNT, job_accepted(job_id, hold=0))
+    async with opened(tmp_path / "db") as second, following(backup, second) as projector:
+        assert await projector.caught_up(backup.head(), SOON)
+        assert await jobs_shown(second) == jobs_since
+
+
+async def test_read_models_that_a_restored_log_still_knows_are_kept(tmp_path: Path) -> None:
+    log = granted()
+    async with opened(tmp_path / "db") as first, following(log, first) as projector:
+        assert await projector.caught_up(1, SOON)
+    log.submit(ACCOUNT, job_accepted("job_ghost"))
+    async with opened(tmp_path / "db") as second:
+        async with following(restored(log, 1), second) as projector:
+            assert await projector.caught_up(1, SOON)
+        assert {g.number for g in await second.generations()} == {1}
+
+
+async def test_an_entry_that_cannot_be_read_is_still_known_again(tmp_path: Path) -> None:
+    log = granted()
+    log.add(Unreadable(2, "x_1", "future.thing.happened", b"{}", "no event is named so"))
+    async with opened(tmp_path / "db") as read_models:
+        for _ in range(2):
+            async with following(log, read_models) as projector:
+                assert await projector.caught_up(2, SOON)
+        assert {g.number for g in await read_models.generations()} == {1}
+
+
+async def test_a_rebuild_replaces_the_read_models_of_another_log(tmp_path: Path) -> None:
+    log = granted()
+    log.submit(ACCOUNT, job_accepted("job_ghost"))
+    async with opened(tmp_path / "db") as read_models:
+        async with following(log, read_models) as projector:
+            assert await projector.caught_up(2, SOON)
+        backup = StoredSimulation(restored(log, 1))
+        await asyncio.wait_for(rebuild(read_models, backup, list(read_models.projections)), SOON)
+        assert await jobs_shown(read_models) == []
 
 
 async def test_waiting_for_a_position_that_never_comes_ends_in_vain(tmp_path: Path) -> None:
