@@ -193,10 +193,44 @@ async def test_a_slow_host_does_not_hold_up_another(
         await engine.open_account()
         for _ in range(20):
             await engine.complete_job(WebhookTarget(url=slow.url))
-        await engine.complete_job(WebhookTarget(url=receiver.url))
+        elsewhere = receiver.url.replace("127.0.0.1", "localhost")
+        await engine.complete_job(WebhookTarget(url=elsewhere))
         await engine.start()
         assert await receiver.count(1)
         assert len(slow.received) == 2
+
+
+async def test_an_account_whose_receivers_are_silent_does_not_hold_up_another(
+    tmp_path: Path, receiver: WebhookReceiver
+) -> None:
+    limits = DeliveryLimits(concurrency=4, per_account=2, per_host=4, drain_seconds=0)
+    async with WebhookReceiver() as silent, webhook_engine(tmp_path, limits=limits) as engine:
+        silent.always(Reply(delay=60))
+        await engine.open_account()
+        await engine.open_account("acct_other")
+        for _ in range(20):
+            await engine.complete_job(WebhookTarget(url=silent.url))
+        await engine.complete_job(WebhookTarget(url=receiver.url), account_id="acct_other")
+        await engine.start()
+        assert await receiver.count(1)
+        assert len(silent.received) == 2
+
+
+async def test_the_ports_of_a_host_share_its_places(
+    tmp_path: Path, receiver: WebhookReceiver
+) -> None:
+    limits = DeliveryLimits(concurrency=4, per_host=1, drain_seconds=0)
+    async with WebhookReceiver() as silent, webhook_engine(tmp_path, limits=limits) as engine:
+        silent.always(Reply(delay=60))
+        await engine.open_account()
+        await engine.start()
+        await engine.complete_job(WebhookTarget(url=silent.url))
+        await silent.count(1)
+        await engine.complete_job(WebhookTarget(url=receiver.url))
+        elsewhere = receiver.url.replace("127.0.0.1", "localhost")
+        passes = await engine.complete_job(WebhookTarget(url=elsewhere))
+        received = await receiver.count(1)
+        assert [r.message_id for r in received] == [passes.event_id]
 
 
 async def test_a_delivery_waits_while_the_store_is_away(

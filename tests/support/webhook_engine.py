@@ -19,7 +19,7 @@ from adapters.webhooks.resolver import ThreadPoolResolver
 from adapters.webhooks.sender import AiohttpSender
 from adapters.webhooks.signer import StandardSigner
 from domain.access.events import AccountOpened
-from domain.event import Event, Recorded, system_origin
+from domain.event import Event, Origin, Recorded, system_origin
 from domain.event_types import ALL_EVENTS
 from domain.execute import fold
 from domain.ids import Kind
@@ -46,7 +46,14 @@ from workers.webhooks.deliveries import Deliveries, DeliveryPorts
 from workers.webhooks.intake import WebhookIntake
 
 ACCOUNT = "acct_test"
-ORIGIN = system_origin(ACCOUNT, "test", "req_test")
+
+
+def origin_of(account_id: str) -> Origin:
+    """The origin of what a test does in an account."""
+    return system_origin(account_id, "test", "req_test")
+
+
+ORIGIN = origin_of(ACCOUNT)
 QUICK = RetryPolicy(gaps=(0.02, 0.03, 0.04), jitter_share=0)
 
 
@@ -107,13 +114,14 @@ class WebhookEngine:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def open_account(self) -> str:
-        """Opens the account and returns its default secret."""
+    async def open_account(self, account_id: str = ACCOUNT) -> str:
+        """Opens an account and returns its default secret."""
         secret = self.secrets.new_webhook_secret()
-        sealed = await self.payloads.seal(ACCOUNT, secret_context(ACCOUNT), secret.encode())
+        sealed = await self.payloads.seal(account_id, secret_context(account_id), secret.encode())
         await self.record(
-            ACCOUNT,
-            AccountOpened(account_id=ACCOUNT, name="Acme", default_webhook_secret=sealed),
+            account_id,
+            AccountOpened(account_id=account_id, name="Acme", default_webhook_secret=sealed),
+            origin=origin_of(account_id),
         )
         return secret
 
@@ -147,11 +155,14 @@ class WebhookEngine:
             await self.follower.reached(recorded[-1].position)
 
     async def complete_job(
-        self, webhook: WebhookTarget | None = None, answer: bytes = b'{"choices": []}'
+        self,
+        webhook: WebhookTarget | None = None,
+        answer: bytes = b'{"choices": []}',
+        account_id: str = ACCOUNT,
     ) -> Recorded[Event]:
         """Accepts and completes a job, and returns its terminal event."""
         job_id = self.ids.new(Kind.JOB)
-        output = await self.payloads.seal(ACCOUNT, f"{job_id}/output", answer)
+        output = await self.payloads.seal(account_id, f"{job_id}/output", answer)
         completed = JobCompleted(
             job_id=job_id,
             lease_id="lease_1",
@@ -165,7 +176,7 @@ class WebhookEngine:
             cost_picodollars=0,
             webhook=webhook,
         )
-        return await self._end_job(job_id, completed, webhook)
+        return await self._end_job(job_id, completed, webhook, account_id)
 
     async def cancel_job(self, webhook: WebhookTarget | None = None) -> Recorded[Event]:
         """Accepts and cancels a job, and returns its terminal event."""
@@ -194,13 +205,13 @@ class WebhookEngine:
                 await asyncio.sleep(0.01)
 
     async def record(
-        self, stream: str, *events: Event, version: int = 0
+        self, stream: str, *events: Event, version: int = 0, origin: Origin = ORIGIN
     ) -> tuple[Recorded[Event], ...]:
         """Appends events to a stream as they are."""
-        return await self.store.append(Append(ORIGIN, (StreamWrite(stream, version, events),)))
+        return await self.store.append(Append(origin, (StreamWrite(stream, version, events),)))
 
     async def _end_job(
-        self, job_id: str, end: Event, webhook: WebhookTarget | None
+        self, job_id: str, end: Event, webhook: WebhookTarget | None, account_id: str = ACCOUNT
     ) -> Recorded[Event]:
         accepted = JobAccepted(
             job_id=job_id,
@@ -213,12 +224,13 @@ class WebhookEngine:
             hold_picodollars=0,
             estimated_input_tokens=1,
             max_output_tokens=1,
-            input=await self.payloads.seal(ACCOUNT, f"{job_id}/input", b"{}"),
+            input=await self.payloads.seal(account_id, f"{job_id}/input", b"{}"),
             input_hash="hash",
             metadata={"order": "7"},
             webhook=webhook,
         )
-        return (await self.record(job_id, accepted, end))[-1]
+        origin = origin_of(account_id)
+        return (await self.record(job_id, accepted, end, origin=origin))[-1]
 
 
 @asynccontextmanager

@@ -1,55 +1,58 @@
 """The agenda of the deliverer."""
 
-from workers.webhooks.agenda import Agenda
+from workers.webhooks.agenda import Agenda, Item
+
+ITEM = Item("whd_1", "acct_1")
+OTHER = Item("whd_2", "acct_1")
 
 
 def test_items_come_in_the_order_in_which_they_are_due() -> None:
     agenda = Agenda()
-    agenda.put("late", 20)
-    agenda.put("early", 10)
-    assert [agenda.take(30), agenda.take(30), agenda.take(30)] == ["early", "late", None]
+    agenda.put(OTHER, 20)
+    agenda.put(ITEM, 10)
+    assert [agenda.take(30), agenda.take(30), agenda.take(30)] == [ITEM, OTHER, None]
 
 
 def test_an_item_is_not_taken_before_it_is_due() -> None:
     agenda = Agenda()
-    agenda.put("item", 10)
+    agenda.put(ITEM, 10)
     assert agenda.take(9) is None
 
 
 def test_the_last_time_given_counts() -> None:
     agenda = Agenda()
-    agenda.put("item", 10)
-    agenda.put("item", 50)
-    assert (agenda.take(49), agenda.take(50)) == (None, "item")
+    agenda.put(ITEM, 10)
+    agenda.put(ITEM, 50)
+    assert (agenda.take(49), agenda.take(50)) == (None, ITEM)
 
 
 def test_an_item_put_twice_is_taken_once() -> None:
     agenda = Agenda()
-    agenda.put("item", 10)
-    agenda.put("item", 10)
-    assert (agenda.take(10), agenda.take(10)) == ("item", None)
+    agenda.put(ITEM, 10)
+    agenda.put(ITEM, 10)
+    assert (agenda.take(10), agenda.take(10)) == (ITEM, None)
 
 
 def test_an_item_in_hand_is_not_taken_again() -> None:
     agenda = Agenda()
-    agenda.put("item", 10)
+    agenda.put(ITEM, 10)
     agenda.take(10)
-    agenda.put("item", 10)
+    agenda.put(ITEM, 10)
     assert agenda.take(10) is None
 
 
 def test_an_item_that_became_due_while_in_hand_is_taken_after_it_was_put_down() -> None:
     agenda = Agenda()
-    agenda.put("item", 10)
+    agenda.put(ITEM, 10)
     agenda.take(10)
-    agenda.put("item", 40)
-    agenda.put_down("item")
-    assert (agenda.next_due(), agenda.take(40)) == (40, "item")
+    agenda.put(ITEM, 40)
+    agenda.put_down(ITEM)
+    assert (agenda.next_due(), agenda.take(40)) == (40, ITEM)
 
 
 def test_an_item_put_down_with_nothing_more_to_do_is_gone() -> None:
     agenda = Agenda()
-    agenda.put("item", 10)
+    agenda.put(ITEM, 10)
     agenda.take(10)
-    agenda.put_down("item")
+    agenda.put_down(ITEM)
     assert (agenda.next_due(), len(agenda)) == (None, 0)

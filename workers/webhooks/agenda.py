@@ -1,6 +1,14 @@
 """The agenda: which deliveries are due when, and which are in hand."""
 
 import heapq
+from typing import NamedTuple
+
+
+class Item(NamedTuple):
+    """A delivery and the account that it is made for."""
+
+    delivery_id: str
+    account_id: str
 
 
 class Agenda:
@@ -10,18 +18,18 @@ class Agenda:
     """
 
     def __init__(self) -> None:
-        self._due: dict[str, int] = {}
-        self._heap: list[tuple[int, str]] = []
-        self._in_hand: set[str] = set()
+        self._due: dict[Item, int] = {}
+        self._heap: list[tuple[int, Item]] = []
+        self._in_hand: set[Item] = set()
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def put(self, item_id: str, due_at: int) -> None:
+    def put(self, item: Item, due_at: int) -> None:
         """Makes the item due at `due_at` and at no other time."""
-        self._due[item_id] = due_at
-        if item_id not in self._in_hand:
-            heapq.heappush(self._heap, (due_at, item_id))
+        self._due[item] = due_at
+        if item not in self._in_hand:
+            heapq.heappush(self._heap, (due_at, item))
 
     def next_due(self) -> int | None:
         """When the first item that is not in hand is due."""
@@ -29,21 +37,21 @@ class Agenda:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def take(self, now: int) -> str | None:
+    def take(self, now: int) -> Item | None:
         """The first item that is due, now in hand."""
         due_at = self.next_due()
         if due_at is None or due_at > now:
             return None
-        _, item_id = heapq.heappop(self._heap)
-        del self._due[item_id]
-        self._in_hand.add(item_id)
-        return item_id
+        _, item = heapq.heappop(self._heap)
+        del self._due[item]
+        self._in_hand.add(item)
+        return item
 
-    def put_down(self, item_id: str) -> None:
+    def put_down(self, item: Item) -> None:
         """The item is no longer in hand; if it was made due meanwhile, that counts now."""
-        self._in_hand.discard(item_id)
-        if item_id in self._due:
-            heapq.heappush(self._heap, (self._due[item_id], item_id))
+        self._in_hand.discard(item)
+        if item in self._due:
+            heapq.heappush(self._heap, (self._due[item], item))
 
-    def _is_current(self, due_at: int, item_id: str) -> bool:
-        return item_id not in self._in_hand and self._due.get(item_id) == due_at
+    def _is_current(self, due_at: int, item: Item) -> bool:
+        return item not in self._in_hand and self._due.get(item) == due_at

@@ -56,10 +56,7 @@ class WebhookIntake:
         position = 0
         while page := await self._store.read_log(position, PAGE, names):
             for entry in page:
-                seen = (
-                    entry.position <= checkpoint.watermark or entry.position in checkpoint.handled
-                )
-                if seen and isinstance(entry, Recorded):
+                if isinstance(entry, Recorded) and _is_handled(checkpoint, entry):
                     self._directory.apply(entry)
             position = page[-1].position
             if position >= last:
