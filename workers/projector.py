@@ -144,15 +144,23 @@ class Projector:
         return self._generations
 
     def lag(self) -> dict[str, Lag]:
-        """The lag of each projection: of its active generation, else of the one being built."""
-        head, now = self._log.head(), self._clock.now()
+        """The lag of each projection: of its active generation, else of the one being built.
+
+        Without those that have stopped: no waiting helps them, and the others are of use.
+        """
+        head, now, stopped = self._log.head(), self._clock.now(), self.stopped()
         return {
             name: Lag(
                 max(0, head - generation.position),
                 now - self._behind_since.get(name, now) if generation.position < head else 0,
             )
             for name, generation in self._read().items()
+            if name not in stopped
         }
+
+    def stopped(self) -> dict[str, str]:
+        """The projections that met an entry which they cannot fold, each with the error."""
+        return {g.name: g.error for g in self._own() if g.error is not None}
 
     async def caught_up(
         self, position: int, timeout_seconds: float, names: Sequence[str] = ()
@@ -232,11 +240,11 @@ class Projector:
                 await self._see(await self._read_models.generations())
 
     def _followed(self) -> list[Generation]:
-        return [
-            generation
-            for generation in self._generations
-            if generation.can_advance and (generation.is_active or generation.key in self._building)
-        ]
+        return [generation for generation in self._own() if generation.can_advance]
+
+    def _own(self) -> list[Generation]:
+        """Those that this projector keeps up; a rebuild beside it keeps up others."""
+        return [g for g in self._generations if g.is_active or g.key in self._building]
 
     def _groups(self) -> dict[int, list[Generation]]:
         groups: dict[int, list[Generation]] = {}

@@ -13,7 +13,7 @@ from adapters.system.clock import SystemClock
 from domain.event import Event, Recorded
 from domain.ports.event_store import LogEntry, Unreadable
 from domain.ports.read_models import Generation, ReadModelUnavailable
-from projections import jobs, queries
+from projections import balances, jobs, queries
 from projections.folding import Rows
 from projections.listing import Page
 from tests.support.read_models import StoredSimulation, all_rows, opened
@@ -146,9 +146,38 @@ async def test_a_stopped_projection_is_visible_and_holds_up_no_other(tmp_path: P
         errors = {g.name: g.error for g in projector.generations()}
         assert errors.pop("jobs") == "broken bytes"
         assert set(errors.values()) == {None}
-        assert projector.lag()["jobs"].positions == 2
-        assert projector.lag()["balances"].positions == 0
         assert not await projector.caught_up(3, 0.05, ["jobs"])
+
+
+async def test_a_stopped_projection_is_reported_and_has_no_lag(tmp_path: Path) -> None:
+    log = granted()
+    async with opened(tmp_path / "db") as read_models, following(log, read_models) as projector:
+        log.add(Unreadable(2, "job_1", "inference.job.started", b"", "broken bytes"))
+        log.grant(ACCOUNT, HOLD)
+        assert await projector.caught_up(3, SOON)
+        assert projector.stopped() == {"jobs": "broken bytes"}
+        assert projector.lag().keys() == set(read_models.projections) - {"jobs"}
+
+
+async def test_a_new_version_that_stops_is_reported_while_the_old_one_answers(
+    tmp_path: Path,
+) -> None:
+    log = granted()
+    async with opened(tmp_path / "db") as old, following(log, old) as projector:
+        assert await projector.caught_up(1, SOON)
+
+    def refuse(_: Rows, recorded: Recorded[Event]) -> None:
+        raise LookupError(recorded.stream)
+
+    log.submit(ACCOUNT, job_accepted("job_1"))
+    newer = [replace(jobs.PROJECTION, version=2, fold=refuse), balances.PROJECTION]
+    async with opened(tmp_path / "db", newer) as new, following(log, new) as projector:
+        async with asyncio.timeout(SOON):
+            while not projector.stopped():
+                await asyncio.sleep(0.005)
+        assert projector.stopped() == {"jobs": "LookupError: job_1"}
+        assert projector.lag().keys() == {"balances"}
+        assert await jobs_shown(new) == []
 
 
 async def test_a_new_version_is_built_and_swapped_in_while_the_old_one_answers(
