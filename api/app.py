@@ -5,11 +5,12 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from api.auth import Authenticated
 from api.errors import add_error_handlers
 from api.hot import HotRoutes
 from api.openapi import add_hot_routes
 from api.ports import ApiPorts
-from api.requests import BodyLimit, RequestIds
+from api.requests import BoundedBodies, RequestIds
 from api.routes import admin, billing, jobs, keys, public, webhooks
 from api.submission import submit_job
 
@@ -21,8 +22,8 @@ DESCRIPTION = (
 def create_app(ports: ApiPorts) -> ASGIApp:
     """The application over these ports; it owns none of them."""
     rest = create_api(ports)
-    app = HotRoutes(rest, rest, submit_job, jobs.get_job)
-    return RequestIds(BodyLimit(app, ports.limits.max_body_bytes), ports.ids)
+    app = Authenticated(HotRoutes(rest, rest, submit_job, jobs.get_job), ports)
+    return RequestIds(BoundedBodies(app, ports.limits), ports.ids)
 
 
 def create_api(ports: ApiPorts) -> FastAPI:

@@ -1,17 +1,25 @@
 """Who is asking: the API key of a request, and what it may do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ASGIScope
 
+from api.errors import failure_response
 from api.ports import ApiPorts
-from api.requests import request_id_of
+from api.requests import REQUEST_ID
 from domain.access.directory import KeyEntry
 from domain.access.scopes import Scope
 from domain.errors import Forbidden, Unauthenticated
 from domain.event import Origin
+
+# What anybody may ask for. Every other path, known or not, needs a key.
+PUBLIC = frozenset({"/health", "/ready", "/metrics", "/openapi.json", "/docs"})
+CALLER = "gatewayz.caller"
 
 # Declared for the OpenAPI document; the reading is done in `api_key_of`.
 _bearer = HTTPBearer(auto_error=False, description="Authorization: Bearer gw_…")
@@ -20,9 +28,10 @@ _header = APIKeyHeader(name="x-api-key", auto_error=False)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated request: its key, its account and its id."""
+    """An authenticated request: its key, the hash of the secret that came, and its id."""
 
     key: KeyEntry
+    key_hash: str
     request_id: str
 
     @property
@@ -34,27 +43,56 @@ class Caller:
         return Origin(account_id or self.account_id, "key", self.key.key_id, self.request_id)
 
 
-def api_key_of(request: Request) -> str:
+def api_key_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The key in `Authorization: Bearer …` or `x-api-key`. Raises `Unauthenticated`."""
-    authorization = request.headers.get("authorization")
-    if authorization is not None:
-        scheme, _, secret = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            raise Unauthenticated("use `Authorization: Bearer gw_…`", code="api_key_malformed")
-        return secret.strip()
-    secret = request.headers.get("x-api-key", "").strip()
+    secret = b""
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, token = value.partition(b" ")
+            if scheme.lower() != b"bearer" or not token.strip():
+                raise Unauthenticated("use `Authorization: Bearer gw_…`", code="api_key_malformed")
+            return token.strip().decode("latin-1")
+        if name == b"x-api-key":
+            secret = secret or value.strip()
     if not secret:
         raise Unauthenticated("no API key was sent", code="api_key_missing")
-    return secret
+    return secret.decode("latin-1")
 
 
-def authenticate(ports: ApiPorts, request: Request, *scopes: Scope) -> Caller:
-    """The caller, who must hold one of `scopes`. Raises `Unauthenticated` or `Forbidden`."""
-    key_hash = ports.secrets.key_hash(api_key_of(request))
-    key = ports.keys.authenticate(key_hash, ports.clock.now())
-    if not key.scopes.intersection(scopes):
+class Authenticated:
+    """Lets in who has a key, by the headers alone: no byte of a stranger's body is read."""
+
+    def __init__(self, app: ASGIApp, ports: ApiPorts) -> None:
+        self._app = app
+        self._ports = ports
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+            try:
+                scope[CALLER] = self._caller(scope)
+            except Unauthenticated as error:
+                refusal = failure_response(Request(scope), error)
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _caller(self, scope: ASGIScope) -> Caller:
+        key_hash = self._ports.secrets.key_hash(api_key_of(scope["headers"]))
+        key = self._ports.keys.authenticate(key_hash, self._ports.clock.now())
+        return Caller(key, key_hash, scope[REQUEST_ID])
+
+
+def authenticate(request: Request, *scopes: Scope) -> Caller:
+    """The caller, who must hold one of `scopes`. Raises `Forbidden`."""
+    caller: Caller = request.scope[CALLER]
+    if not caller.key.scopes.intersection(scopes):
         raise Forbidden(f"this key lacks the scope {' or '.join(map(repr, scopes))}")
-    return Caller(key, request_id_of(request))
+    return caller
+
+
+def require_still_valid(ports: ApiPorts, caller: Caller) -> None:
+    """Raises `Unauthenticated` once the caller's secret has stopped opening its key."""
+    ports.keys.authenticate(caller.key_hash, ports.clock.now())
 
 
 def ports_of(request: Request) -> ApiPorts:
@@ -71,7 +109,7 @@ def require(*scopes: Scope) -> Any:
         _bearer: Annotated[object, Depends(_bearer)] = None,
         _header: Annotated[object, Depends(_header)] = None,
     ) -> Caller:
-        return authenticate(ports_of(request), request, *scopes)
+        return authenticate(request, *scopes)
 
     caller.scopes = scopes  # type: ignore[attr-defined]
     return Depends(caller)

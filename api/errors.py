@@ -37,11 +37,18 @@ TYPE: Mapping[int, str] = {
     403: "permission_error",
     404: "not_found_error",
     405: "invalid_request_error",
+    408: "timeout_error",
     409: "conflict_error",
     410: "gone_error",
     413: "invalid_request_error",
     422: "invalid_request_error",
     429: "rate_limit_error",
+}
+# What Starlette and the request's bounds refuse: code and message.
+HTTP_ERRORS: Mapping[int, tuple[str, str]] = {
+    404: ("route_not_found", "there is no such route"),
+    405: ("method_not_allowed", "this route does not take that method"),
+    408: ("request_timeout", "the body did not arrive in time"),
 }
 RETRY_AFTER_SECONDS = "1"
 
@@ -124,12 +131,8 @@ def failure_response(request: Request, error: Exception) -> Response:
 
 
 def _http_exception(request: Request, error: HTTPException) -> Response:
-    codes = {404: "route_not_found", 405: "method_not_allowed"}
-    messages = {404: "there is no such route", 405: "this route does not take that method"}
-    status = error.status_code
-    return error_response(
-        request, status, codes.get(status, "http_error"), messages.get(status, "refused")
-    )
+    code, message = HTTP_ERRORS.get(error.status_code, ("http_error", "refused"))
+    return error_response(request, error.status_code, code, message)
 
 
 def _validation_error(request: Request, error: RequestValidationError) -> Response:

@@ -21,7 +21,11 @@ from domain.webhooks.directory import Directory
 class ApiLimits:
     """Sizes in bytes, times in seconds."""
 
-    max_body_bytes: int = 10 * 2**20
+    max_body_bytes: int = 10 * 2**20  # of a submission
+    max_small_body_bytes: int = 64 * 2**10  # of every other request
+    # How long a whole body may take to arrive, and how long the rest of a refused one is let in.
+    body_seconds: float = 30.0
+    linger_seconds: float = 2.0
     max_wait_seconds: float = 60.0
     heartbeat_seconds: float = 15.0
     # How long a read waits for its own account's latest writes to reach the read models.

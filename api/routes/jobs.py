@@ -92,7 +92,7 @@ def _wait_seconds(request: Request, longest: float) -> float:
 async def get_job(request: Request) -> Response:
     """`GET /v1/jobs/{job_id}`; with `?wait=` it answers when the job has ended."""
     ports = ports_of(request)
-    caller = authenticate(ports, request, *SCOPES)
+    caller = authenticate(request, *SCOPES)
     wait = _wait_seconds(request, ports.limits.max_wait_seconds)
     job_id = request.path_params["job_id"]
     if wait:
