@@ -1,6 +1,5 @@
 """The operator's routes: accounts, credit, dead letters, providers and offers."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ from fastapi import APIRouter
 from api.auth import Caller, Ports, require
 from api.bodies import AccountBody, CreditBody
 from api.idempotency import Creating, require_same
+from api.paging import KnownParameters, SliceQuery
 from api.ports import ApiPorts
 from api.reads import answer
 from domain.access.directory import AccountEntry
@@ -27,7 +27,9 @@ from projections import queries
 from projections.ledger import credit_entries, ledger_entry_object
 
 Admin = Annotated[Caller, require("admin")]
-router = APIRouter(prefix="/admin", tags=["Admin"], dependencies=[require("admin")])
+router = APIRouter(
+    prefix="/admin", tags=["Admin"], dependencies=[require("admin"), KnownParameters]
+)
 
 
 def account_object(account: AccountEntry) -> dict[str, Any]:
@@ -67,9 +69,9 @@ async def create_account(
 
 
 @router.get("/accounts")
-async def list_accounts(ports: Ports) -> dict[str, Any]:
+async def list_accounts(ports: Ports, part: SliceQuery) -> dict[str, Any]:
     """Every account."""
-    return _list([account_object(account) for account in ports.keys.accounts()])
+    return part.of([account_object(account) for account in ports.keys.accounts()])
 
 
 @router.get("/accounts/{account_id}")
@@ -108,10 +110,12 @@ async def grant_credit(
 
 
 @router.get("/dead_letters")
-async def list_dead_letters(ports: Ports, consumer: str | None = None) -> dict[str, Any]:
+async def list_dead_letters(
+    ports: Ports, part: SliceQuery, consumer: str | None = None
+) -> dict[str, Any]:
     """Events that a consumer could not handle, with the error."""
     letters = await ports.store.dead_letters(consumer)
-    return _list([_dead_letter_object(letter) for letter in letters])
+    return part.of([_dead_letter_object(letter) for letter in letters])
 
 
 @router.post("/dead_letters/{consumer}/{position}/redrive")
@@ -126,13 +130,13 @@ async def redrive(consumer: str, position: int, ports: Ports) -> dict[str, Any]:
 
 
 @router.get("/providers")
-async def list_providers(ports: Ports) -> dict[str, Any]:
+async def list_providers(ports: Ports, part: SliceQuery) -> dict[str, Any]:
     """The configured providers; a provider without a credential is disabled, not broken."""
-    return _list(list(ports.providers))
+    return part.of([dict(provider) for provider in ports.providers])
 
 
 @router.get("/offers")
-async def list_offers(ports: Ports) -> dict[str, Any]:
+async def list_offers(ports: Ports, part: SliceQuery) -> dict[str, Any]:
     """Every offer with its price, and those that have none and are not sold."""
     priced = [
         {
@@ -158,14 +162,14 @@ async def list_offers(ports: Ports) -> dict[str, Any]:
         }
         for model, offer in ports.catalogue.unpriced_offers()
     ]
-    return _list([*priced, *unpriced])
+    return part.of([*priced, *unpriced])
 
 
 @router.get("/projections")
-async def list_projections(ports: Ports) -> dict[str, Any]:
+async def list_projections(ports: Ports, part: SliceQuery) -> dict[str, Any]:
     """The read models: version, position and lag."""
     head = ports.source.head()
-    return _list(
+    return part.of(
         [
             {
                 "id": f"{generation.name}@{generation.version}",
@@ -209,14 +213,4 @@ def _dead_letter_object(letter: DeadLetter) -> dict[str, Any]:
         "event_name": letter.event_name,
         "error": letter.error,
         "at": seconds(letter.at),
-    }
-
-
-def _list(items: Sequence[Any]) -> dict[str, Any]:
-    return {
-        "object": "list",
-        "data": list(items),
-        "first_id": items[0]["id"] if items else None,
-        "last_id": items[-1]["id"] if items else None,
-        "has_more": False,
     }

@@ -2,21 +2,28 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from api.auth import Caller, Ports, require
-from api.paging import PageQuery
+from api.paging import KnownParameters, PageQuery
 from api.reads import answer
+from domain.errors import InvalidRequest
 from projections import queries
 
-router = APIRouter(prefix="/v1/billing", tags=["Billing"])
+router = APIRouter(prefix="/v1/billing", tags=["Billing"], dependencies=[KnownParameters])
 Reader = Annotated[Caller, require("billing:read")]
 EntryType = Literal["charge", "purchase", "grant", "refund", "adjustment", "expiry"]
 
 
 @router.get("/balance")
-async def get_balance(caller: Reader, ports: Ports) -> dict[str, object]:
+async def get_balance(
+    caller: Reader,
+    ports: Ports,
+    as_of: Annotated[str | None, Query(include_in_schema=False)] = None,
+) -> dict[str, object]:
     """What the account has, what is held for running work and what is available."""
+    if as_of is not None:
+        raise InvalidRequest("the balance of an earlier position is not told yet", param="as_of")
     return await answer(ports, queries.find_balance(caller.account_id))
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from api.auth import Caller, Ports, require
 from api.bodies import KeyBody, KeyChanges, RotationBody
 from api.idempotency import Creating, require_same
+from api.paging import KnownParameters, SliceQuery
 from api.ports import ApiPorts
 from domain.access.commands import (
     KEEP,
@@ -28,7 +29,7 @@ from domain.execute import execute
 from domain.ids import Kind
 from domain.inference.view import seconds
 
-router = APIRouter(prefix="/v1", tags=["Keys and account"])
+router = APIRouter(prefix="/v1", tags=["Keys and account"], dependencies=[KnownParameters])
 Owner = Annotated[Caller, require("keys")]
 AnyCaller = Annotated[Caller, require(*ALL_SCOPES)]
 
@@ -71,16 +72,9 @@ async def get_account(caller: AnyCaller, ports: Ports) -> dict[str, Any]:
 
 
 @router.get("/keys")
-async def list_keys(caller: Owner, ports: Ports) -> dict[str, Any]:
-    """Every key of the account, revoked ones too."""
-    keys = [key_object(key) for key in ports.keys.keys_of(caller.account_id)]
-    return {
-        "object": "list",
-        "data": keys,
-        "first_id": keys[0]["id"] if keys else None,
-        "last_id": keys[-1]["id"] if keys else None,
-        "has_more": False,
-    }
+async def list_keys(caller: Owner, ports: Ports, part: SliceQuery) -> dict[str, Any]:
+    """The account's keys, revoked ones too."""
+    return part.of([key_object(key) for key in ports.keys.keys_of(caller.account_id)])
 
 
 @router.post("/keys", status_code=201)

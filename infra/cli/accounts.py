@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask
+from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask, ask_for_all
 from infra.cli.output import show, show_list
 
 app = typer.Typer(help="Accounts and their credit (an administrator's key).", no_args_is_help=True)
@@ -28,9 +28,9 @@ def list_(
     url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
 ) -> None:
     """Lists every account."""
-    accounts = ask(url, api_key, lambda client: client.get("/admin/accounts"))
+    accounts = ask_for_all(url, api_key, "/admin/accounts")
     columns = {"id": "id", "name": "name", "created": "created_at"}
-    show_list(as_json, accounts["data"], columns)
+    show_list(as_json, accounts, columns)
 
 
 @app.command("show")

@@ -55,6 +55,15 @@ def loaded(config: Path | None, **arguments: Any) -> "Settings":
         fail(str(problem), EXIT_UNUSABLE)
 
 
+def ask_for_all(url: str, api_key: str | None, path: str, **query: str | None) -> list[Any]:
+    """Every item of a list, over all its pages."""
+
+    async def collect(client: "Client") -> list[Any]:
+        return [item async for item in client.pages(path, **query)]
+
+    return ask(url, api_key, collect)
+
+
 def ask(url: str, api_key: str | None, work: Callable[["Client"], Awaitable[T]]) -> T:
     """Does `work` with a client of the engine; exits 1 when refused, 3 when nobody answers."""
     from infra.client import Client, Refused, Unreachable

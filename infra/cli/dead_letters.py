@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask
+from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask, ask_for_all
 from infra.cli.output import show, show_list
 
 app = typer.Typer(
@@ -27,9 +27,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """Lists dead letters with their errors."""
-    query = {"consumer": consumer}
-    letters = ask(url, api_key, lambda client: client.get("/admin/dead_letters", **query))
-    show_list(as_json, letters["data"], COLUMNS)
+    letters = ask_for_all(url, api_key, "/admin/dead_letters", consumer=consumer)
+    show_list(as_json, letters, COLUMNS)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from domain.durations import seconds_of
-from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask
+from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask, ask_for_all
 from infra.cli.output import Column, show, show_list
 
 app = typer.Typer(help="API keys of the account (scope keys).", no_args_is_help=True)
@@ -57,8 +57,7 @@ def list_(
     url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
 ) -> None:
     """Lists the account's keys, revoked ones too."""
-    keys = ask(url, api_key, lambda client: client.get("/v1/keys"))
-    show_list(as_json, keys["data"], COLUMNS)
+    show_list(as_json, ask_for_all(url, api_key, "/v1/keys"), COLUMNS)
 
 
 @app.command()

@@ -132,6 +132,13 @@ async def test_cancelling_a_finished_job_is_refused(owner: Cli) -> None:
     assert "job_finished" in refused.stderr
 
 
+async def test_a_list_has_every_page(owner: Cli, account: Account) -> None:
+    for _ in range(21):
+        await account.key("jobs")
+    listed = await owner("keys", "list", "--json")
+    assert len(listed.stdout.splitlines()) == 22
+
+
 async def test_models_are_listed_with_their_prices(owner: Cli) -> None:
     listed = await owner("models")
     assert "acme/alpha" in listed.stdout

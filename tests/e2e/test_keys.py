@@ -79,6 +79,28 @@ async def test_the_scope_keys_alone_revokes_no_other_key(
     assert (await manager.post(f"/v1/keys/{key_id}/revoke")).json["status"] == "revoked"
 
 
+async def test_keys_are_listed_by_pages_newest_first(account: Account) -> None:
+    made = [(await account.key("jobs"))[0] for _ in range(3)]
+    first = (await account.get("/v1/keys?limit=2")).json
+    assert [key["id"] for key in first["data"]] == [made[2], made[1]]
+    assert (first["first_id"], first["has_more"]) == (made[2], True)
+    rest = (await account.get(f"/v1/keys?limit=2&after={first['last_id']}")).json
+    assert (rest["data"][0]["id"], rest["has_more"]) == (made[0], False)
+    oldest = (await account.get("/v1/keys?order=asc&limit=1")).json
+    assert oldest["data"][0]["id"] == rest["data"][-1]["id"]
+
+
+async def test_the_operators_lists_are_paged_and_refuse_what_they_do_not_know(
+    engine: RunningEngine,
+) -> None:
+    for name in ("accounts", "dead_letters", "providers", "offers", "projections"):
+        listed = (await engine.admin.get(f"/admin/{name}?limit=1")).json
+        assert len(listed["data"]) <= 1
+        assert set(listed) == {"object", "data", "first_id", "last_id", "has_more"}
+        refused = await engine.admin.get(f"/admin/{name}?colour=red")
+        assert (refused.status, refused.error["param"]) == (400, "colour")
+
+
 async def test_secrets_of_keys_are_shown_once(account: Account) -> None:
     listed = (await account.get("/v1/keys")).body.decode()
     assert account.api_key is not None
