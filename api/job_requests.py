@@ -1,7 +1,7 @@
 """Reading a job submission: what is asked for, checked before anything is recorded."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -13,6 +13,21 @@ EventName = Literal["job.completed", "job.failed", "job.cancelled", "job.expired
 MetadataKey = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, msgspec.Meta(max_length=512)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+T = TypeVar("T")
+
+# Fields that make some providers use another model, tool or tier: what they cost is not in the
+# price that is quoted at admission, so a request with one is refused instead of undercharged.
+UNPRICED = (
+    "audio",
+    "best_of",
+    "models",
+    "plugins",
+    "prediction",
+    "provider",
+    "route",
+    "web_search_options",
+)
+STANDARD_TIERS = (None, "auto", "default")
 
 
 class WebhookRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -26,7 +41,7 @@ class JobRequest(msgspec.Struct, forbid_unknown_fields=True):
     """`POST /v1/jobs`. `deadline`: Unix seconds, or a duration from now such as "15m"."""
 
     endpoint: Endpoint
-    body: msgspec.Raw
+    body: dict[str, Any]
     webhook: WebhookRequest | None = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], msgspec.Meta(max_length=16)] = {}
     lane: Lane = "standard"
@@ -60,32 +75,49 @@ class EmbeddingsBody(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a body asks for: the model, and the most output tokens, None for the model's limit."""
+    """What a body asks for.
+
+    `max_output_tokens` is for one choice, None for the model's limit; `token_ids` counts the
+    input that came as token ids.
+    """
 
     model: str
     max_output_tokens: int | None
     choices: int
+    token_ids: int = 0
 
 
-_request = msgspec.json.Decoder(JobRequest)
-_chat = msgspec.json.Decoder(ChatBody)
-_embeddings = msgspec.json.Decoder(EmbeddingsBody)
+def read_document(raw: bytes) -> Any:
+    """Reads JSON strictly and whole, so that what is accepted can be read again later.
+
+    Raises `InvalidRequest` for what is not JSON, not UTF-8, nested too deeply or out of range.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except RecursionError as error:
+        raise InvalidRequest("the body is nested too deeply", code="invalid_json") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InvalidRequest("the body is not valid JSON", code="invalid_json") from error
 
 
-def read_request(raw: bytes) -> JobRequest:
-    """Reads a submission. Raises `InvalidRequest` with the field at fault."""
-    request: JobRequest = _decoded(_request, raw, "")
-    return request
+def read_request(document: Any) -> JobRequest:
+    """What is submitted. Raises `InvalidRequest` with the field at fault."""
+    return _converted(document, JobRequest, "")
 
 
 def read_body(request: JobRequest) -> Wanted:
-    """Reads what admission needs from the endpoint's body. Raises `InvalidRequest`."""
+    """What admission needs from the endpoint's body. Raises `InvalidRequest`."""
+    _refuse_unpriced(request.body)
     if request.endpoint == "/v1/embeddings":
-        embeddings = _decoded(_embeddings, bytes(request.body), "body")
+        embeddings = _converted(request.body, EmbeddingsBody, "body")
         if not embeddings.input:
             raise InvalidRequest("the input is empty", param="body.input")
-        return Wanted(embeddings.model, 0, 1)
-    chat = _decoded(_chat, bytes(request.body), "body")
+        return Wanted(embeddings.model, 0, 1, _count_ids(embeddings.input))
+    chat = _converted(request.body, ChatBody, "body")
+    if chat.max_tokens is not None and chat.max_completion_tokens is not None:
+        raise InvalidRequest(
+            "give max_completion_tokens or max_tokens, not both", param="body.max_tokens"
+        )
     return Wanted(chat.model, chat.max_completion_tokens or chat.max_tokens, chat.n or 1)
 
 
@@ -102,14 +134,29 @@ def deadline_at(deadline: float | str | None, now: int) -> int | None:
     return now + int(ahead * 1000)
 
 
-def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes, place: str) -> Any:
+def _refuse_unpriced(body: dict[str, Any]) -> None:
+    named = next((field for field in UNPRICED if body.get(field) is not None), None)
+    if named is None and body.get("service_tier") not in STANDARD_TIERS:
+        named = "service_tier"
+    if named is not None:
+        raise InvalidRequest(
+            f"{named} changes what the answer costs and is not supported",
+            code="unsupported_parameter",
+            param=f"body.{named}",
+        )
+
+
+def _count_ids(value: Any) -> int:
+    """Token ids in an embeddings input: a list of them, or a list of such lists."""
+    if isinstance(value, list):
+        return sum(1 if isinstance(one, int) else _count_ids(one) for one in value)
+    return 0
+
+
+def _converted(value: Any, shape: type[T], place: str) -> T:
     try:
-        return decoder.decode(raw)
+        return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         param = (place + path.rstrip("`")).lstrip(".") or None
         raise InvalidRequest(message, param=param) from error
-    except RecursionError as error:
-        raise InvalidRequest("the body is nested too deeply", code="invalid_json") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest("the body is not valid JSON", code="invalid_json") from error

@@ -47,7 +47,7 @@ def add_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
     (_, chat, embeddings), schemas = msgspec.json.schema_components(
         [JobRequest, ChatBody, EmbeddingsBody], ref_template=REF + "{name}"
     )
-    schemas["JobRequest"]["properties"]["body"] = {"oneOf": [chat, embeddings]}
+    schemas["JobRequest"]["properties"]["body"] = {"anyOf": [chat, embeddings]}
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components |= schemas | {"Error": ERROR_SCHEMA, "Job": JOB_SCHEMA}
     components.pop("HTTPValidationError", None)

@@ -1,6 +1,7 @@
-"""Submitting a job: parse, resolve, price, seal, and one append."""
+"""Submitting a job: parse, replay, resolve and price, seal, and one append."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -8,7 +9,7 @@ from starlette.responses import Response
 
 from api.auth import Caller, authenticate, ports_of
 from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
-from api.job_requests import JobRequest, deadline_at, read_body, read_request
+from api.job_requests import JobRequest, deadline_at, read_body, read_document, read_request
 from api.ports import ApiPorts
 from domain.errors import VersionConflict
 from domain.event import Event, Recorded
@@ -18,37 +19,50 @@ from domain.inference.events import JobAccepted, OfferRef, WebhookTarget
 from domain.inference.view import job_object
 from domain.ports.event_store import Append, StreamWrite
 
-_encode = msgspec.json.Encoder().encode
+History = tuple[Recorded[Event], ...]
 NONE: Mapping[str, str] = {}
+_encode = msgspec.json.Encoder().encode
+_encode_canonical = msgspec.json.Encoder(order="sorted").encode
 
 
 async def submit_job(request: Request) -> Response:
     """`POST /v1/jobs`: 202 once the job and its hold are durable."""
     ports = ports_of(request)
-    caller = authenticate(ports, request, "jobs", "inference")
-    raw = await request.body()
+    caller = authenticate(request, "jobs", "inference")
+    document = read_document(await request.body())
     key = idempotency_key(request.headers.get("idempotency-key"))
     job_id = id_for(ports, caller.account_id, Kind.JOB, key)
-    accepted = await _accepted(ports, caller, raw, job_id, idempotent=key is not None)
+    input_hash = await _hash(ports, caller, document)
+    if key is not None and (made := await ports.store.read_stream(job_id)):
+        return _replay(made, input_hash)
+    accepted = await _accepted(ports, caller, read_request(document), job_id, input_hash)
+    append = Append(caller.origin(), (StreamWrite(job_id, 0, (accepted,)),))
     try:
-        history = await ports.store.append(
-            Append(caller.origin(), (StreamWrite(job_id, 0, (accepted,)),))
-        )
-    except VersionConflict:
-        history = await _replayed(ports, accepted)
-        return _reply(history, REPLAYED)
-    return _reply(history)
+        return _reply(await ports.store.append(append))
+    except VersionConflict:  # the same key, at the same moment
+        await ports.payloads.discard(accepted.input)
+        return _replay(await ports.store.read_stream(job_id), input_hash)
+    except Exception:
+        await ports.payloads.discard(accepted.input)
+        raise
+
+
+async def _hash(ports: ApiPorts, caller: Caller, document: Any) -> str:
+    """The same for the same JSON, whatever its spacing and the order of its keys."""
+    return await ports.payloads.fingerprint(caller.account_id, _encode_canonical(document))
 
 
 async def _accepted(
-    ports: ApiPorts, caller: Caller, raw: bytes, job_id: str, *, idempotent: bool
+    ports: ApiPorts, caller: Caller, wanted: JobRequest, job_id: str, input_hash: str
 ) -> JobAccepted:
-    """The acceptance of a valid submission. Raises a refusal; records nothing."""
-    wanted = read_request(raw)
+    """The acceptance of a valid submission. Raises a refusal, before anything is written."""
     body = read_body(wanted)
     resolved = ports.catalogue.resolve(body.model, wanted.endpoint)
-    input_tokens = estimated_input(len(wanted.body))
+    content = _encode(wanted.body)
+    input_tokens = max(estimated_input(len(content)), body.token_ids)
     output_tokens = output_limit(resolved, body.max_output_tokens, body.choices)
+    deadline = deadline_at(wanted.deadline, ports.clock.now())
+    webhook = await _webhook(ports, wanted)
     return JobAccepted(
         job_id=job_id,
         endpoint=wanted.endpoint,
@@ -63,13 +77,11 @@ async def _accepted(
         hold_picodollars=hold_for(resolved, input_tokens, output_tokens),
         estimated_input_tokens=input_tokens,
         max_output_tokens=output_tokens,
-        input=await ports.payloads.seal(caller.account_id, f"{job_id}/input", bytes(wanted.body)),
-        input_hash=await ports.payloads.fingerprint(
-            caller.account_id, _canonical(raw) if idempotent else raw
-        ),
+        input=await ports.payloads.seal(caller.account_id, f"{job_id}/input", content),
+        input_hash=input_hash,
         metadata=wanted.metadata,
-        deadline_at=deadline_at(wanted.deadline, ports.clock.now()),
-        webhook=await _webhook(ports, wanted),
+        deadline_at=deadline,
+        webhook=webhook,
     )
 
 
@@ -80,20 +92,14 @@ async def _webhook(ports: ApiPorts, wanted: JobRequest) -> WebhookTarget | None:
     return WebhookTarget(url=wanted.webhook.url, events=tuple(wanted.webhook.events))
 
 
-def _canonical(raw: bytes) -> bytes:
-    """The same bytes for the same JSON, whatever its spacing and the order of its keys."""
-    return msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
-
-
-async def _replayed(ports: ApiPorts, accepted: JobAccepted) -> tuple[Recorded[Event], ...]:
+def _replay(history: History, input_hash: str) -> Response:
     """The job that this Idempotency-Key made. Raises when it was made from another input."""
-    history = await ports.store.read_stream(accepted.job_id)
     first = history[0].event
-    require_same(isinstance(first, JobAccepted) and first.input_hash == accepted.input_hash)
-    return history
+    require_same(isinstance(first, JobAccepted) and first.input_hash == input_hash)
+    return _reply(history, REPLAYED)
 
 
-def _reply(history: tuple[Recorded[Event], ...], extra: Mapping[str, str] = NONE) -> Response:
+def _reply(history: History, extra: Mapping[str, str] = NONE) -> Response:
     job = job_object(history)
     headers = {"location": f"/v1/jobs/{job['id']}", "x-gatewayz-job-id": job["id"], **extra}
     return Response(_encode(job), 202, headers, "application/json")

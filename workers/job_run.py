@@ -1,8 +1,9 @@
 """One run of one job: lease, start, attempts, and the one terminal event."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -31,6 +32,7 @@ from domain.ports.log import Log
 from domain.ports.payloads import PayloadErased, Payloads
 from domain.ports.work_queue import WorkItem
 from domain.rating.rate import rate
+from domain.sealed import Sealed
 from workers.attempts import Answered, AttemptEngine, GaveUp, InferenceRequest
 
 # A job that took its worker down this often is not given to another.
@@ -46,7 +48,16 @@ ERASED = Failure(
     status_code=410,
 )
 
+UNREADABLE = Failure(
+    code="internal_error", message="the stored input cannot be read", status_code=500
+)
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
+
+
+class _UnreadableInput(Exception):
+    """The input was altered, or is none that this engine wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,9 @@ class JobRun:
             return self._failure(result)
         except PayloadErased:
             return FailJob(self.lease_id, ERASED, ())
+        except _UnreadableInput:
+            log.exception("job.input_unreadable", job_id=self.item.item_id)
+            return FailJob(self.lease_id, UNREADABLE, ())
         except asyncio.CancelledError:
             if not self._stop_asked:
                 raise
@@ -146,8 +160,7 @@ class JobRun:
 
     async def _request(self) -> InferenceRequest:
         accepted = self._job.accepted
-        plain = await self._ports.payloads.open(self.item.account_id, accepted.input)
-        body: dict[str, Any] = msgspec.json.decode(plain)
+        body = await self._input(accepted.input)
         return InferenceRequest(
             endpoint=accepted.endpoint,
             model=accepted.model,
@@ -158,12 +171,20 @@ class JobRun:
             earlier=self._job.failed_attempts,
         )
 
+    async def _input(self, sealed: Sealed) -> dict[str, Any]:
+        try:
+            plain = await self._ports.payloads.open(self.item.account_id, sealed)
+            body: dict[str, Any] = msgspec.json.decode(plain)
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+            raise _UnreadableInput(str(error)) from error
+        return body
+
     async def _completion(self, answered: Answered) -> CompleteJob:
         accepted = self._job.accepted
-        output = await self._ports.payloads.seal(
-            self.item.account_id,
-            f"{accepted.job_id}/output",
-            msgspec.json.encode(answered.reply.body),
+        content = msgspec.json.encode(answered.reply.body)
+        context = f"{accepted.job_id}/output"
+        output = await self._once_stored(
+            lambda: self._ports.payloads.seal(self.item.account_id, context, content)
         )
         charge = self._charge(answered, answered.usage)
         completed = JobCompleted(
@@ -211,18 +232,21 @@ class JobRun:
         await self._record_end(FailJob(self.lease_id, WORKER_LOST, self._job.failed_attempts))
 
     async def _record_end(self, command: JobCommand) -> None:
-        """Records the end. While the store is away the answer is kept, and so is the lease."""
+        try:
+            await self._once_stored(lambda: self._execute(command))
+        except LeaseLost:
+            log.warning("job.result_dropped", job_id=self.item.item_id)
+            if isinstance(command, CompleteJob):
+                await self._ports.payloads.discard(command.completed.output)
+
+    async def _once_stored(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does `work` as soon as the store is there: an answer that was paid for is kept."""
         while True:
             try:
-                await self._execute(command)
-            except LeaseLost:
-                log.warning("job.result_dropped", job_id=self.item.item_id)
-                return
+                return await work()
             except StoreUnavailable as error:
                 log.warning("job.end_waits", job_id=self.item.item_id, error=str(error))
                 await asyncio.sleep(AWAY_SECONDS)
-            else:
-                return
 
     async def _execute(self, command: JobCommand) -> None:
         recorded = await execute(

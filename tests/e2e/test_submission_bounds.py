@@ -1,0 +1,98 @@
+"""What a submission may not bring about: unpriced work, files of refused input, unreadable jobs."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.client import Account, chat
+from tests.support.engine import RunningEngine
+
+LARGE = "word " * 20_000  # too large to stand inline in an event
+
+
+def chat_with(**fields: Any) -> dict[str, Any]:
+    submission = chat()
+    submission["body"] |= fields
+    return submission
+
+
+def blobs(engine: RunningEngine) -> list[Path]:
+    return [path for path in (engine.settings.data_dir / "blobs").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_tokens": 4096, "max_completion_tokens": 1},
+        {"models": ["openai/gpt-4o"]},
+        {"service_tier": "priority"},
+        {"best_of": 8},
+        {"web_search_options": {}},
+    ],
+    ids=str,
+)
+async def test_what_changes_the_price_unseen_is_refused(
+    engine: RunningEngine, account: Account, fields: dict[str, Any]
+) -> None:
+    head = engine.head
+    reply = await account.post("/v1/jobs", chat_with(**fields))
+    assert reply.status == 400, reply.body
+    assert engine.head == head
+
+
+async def test_the_standard_tier_may_be_named(account: Account) -> None:
+    reply = await account.post("/v1/jobs", chat_with(service_tier="default"))
+    assert reply.status == 202
+
+
+async def test_an_input_of_token_ids_is_held_for_by_their_number(account: Account) -> None:
+    ids = [1] * 10_000
+    body = {"model": "acme/embed", "input": ids}
+    reply = await account.post("/v1/jobs", {"endpoint": "/v1/embeddings", "body": body})
+    (first, *_) = (await account.get(f"/v1/jobs/{reply.json['id']}/events")).json["data"]
+    assert first["data"]["estimated_input_tokens"] >= 10_000
+
+
+async def test_a_submission_that_cannot_be_paid_leaves_no_file(engine: RunningEngine) -> None:
+    poor = await engine.account(None)
+    reply = await poor.post("/v1/jobs", chat(LARGE))
+    assert reply.status == 402
+    assert blobs(engine) == []
+
+
+async def test_a_replay_leaves_no_second_file(engine: RunningEngine, account: Account) -> None:
+    for _ in range(3):
+        reply = await account.post("/v1/jobs", chat(LARGE), **{"idempotency-key": "once"})
+        assert reply.status == 202
+        await account.finished(reply.json["id"])
+    assert len(blobs(engine)) == 1
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b'"x": "\xff"', b'"temperature": 1e400', b'"x": ' + b"1" * 6_000],
+    ids=["no text", "no finite number", "an endless number"],
+)
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "k"}], ids=["plain", "keyed"])
+async def test_what_could_not_be_read_again_is_not_accepted(
+    account: Account, field: bytes, headers: dict[str, str]
+) -> None:
+    content = (
+        b'{"endpoint": "/v1/chat/completions", "body": {"model": "acme/alpha", '
+        b'"messages": [{"role": "user", "content": "hi"}], ' + field + b"}}"
+    )
+    reply = await account.send("POST", "/v1/jobs", content=content, headers=headers)
+    assert (reply.status, reply.error["code"]) == (400, "invalid_json")
+
+
+async def test_a_replay_is_not_judged_anew(account: Account) -> None:
+    deadline = time.time() + 0.5
+    submission = chat() | {"deadline": deadline}
+    first = await account.post("/v1/jobs", submission, **{"idempotency-key": "once"})
+    await account.finished(first.json["id"])
+    await asyncio.sleep(max(0, deadline - time.time()))
+    again = await account.post("/v1/jobs", submission, **{"idempotency-key": "once"})
+    assert (again.status, again.json["id"]) == (202, first.json["id"])
