@@ -91,11 +91,11 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds from a Retry-After header in either of its forms; None when it makes no sense."""
     if value is None:
         return None
-    if value.strip().isdigit():
-        return float(value)
     try:
+        if value.strip().isdecimal():
+            return float(value)
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, TypeError, OverflowError, OSError):  # all that a hostile date can raise
         return None
 
 

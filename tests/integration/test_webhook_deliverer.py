@@ -1,7 +1,8 @@
 """The deliverer over restarts, drains, replays and slow hosts, with a real receiver."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from domain.errors import StoreUnavailable
 from domain.event import Event, Recorded
 from domain.inference.events import WebhookTarget
 from domain.ports.consumer import Outcome
+from domain.ports.webhook_sender import SendResult
 from domain.webhooks.commands import Redeliver
+from domain.webhooks.events import DeliveryAttempted
 from domain.webhooks.handle import change_delivery
 from domain.webhooks.replay import replay
-from tests.support.webhook_engine import ACCOUNT, ORIGIN, WebhookEngine, webhook_engine
+from tests.support.webhook_engine import ACCOUNT, ORIGIN, QUICK, WebhookEngine, webhook_engine
 from tests.support.webhook_receiver import Reply, WebhookReceiver
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
 from workers.webhooks.deliveries import Deliveries, Pending
@@ -34,6 +37,13 @@ class AwayAtFirst:
 
     async def attempt(self, pending: Pending) -> None:
         await self._deliveries.attempt(pending)
+
+
+class BrokenSender:
+    """A sender that breaks its promise never to raise."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> SendResult:
+        raise RuntimeError("broken")
 
 
 @pytest.fixture
@@ -231,6 +241,22 @@ async def test_the_ports_of_a_host_share_its_places(
         passes = await engine.complete_job(WebhookTarget(url=elsewhere))
         received = await receiver.count(1)
         assert [r.message_id for r in received] == [passes.event_id]
+
+
+async def test_what_breaks_on_our_side_is_a_recorded_attempt(tmp_path: Path) -> None:
+    async with webhook_engine(tmp_path) as engine:
+        await engine.follow()
+        await engine.create_endpoint("http://127.0.0.1:1/")
+        await engine.complete_job()
+        delivery_id = await only_delivery(engine)
+        broken = Deliveries(replace(engine.ports, sender=BrokenSender()), QUICK)
+        pending = await broken.pending(delivery_id)
+        assert pending is not None
+        await broken.attempt(pending)
+        attempted = (await engine.store.read_stream(delivery_id))[-1].event
+        assert isinstance(attempted, DeliveryAttempted)
+        assert (attempted.status_code, attempted.result) == (None, "retry")
+        assert attempted.error == "the attempt broke on our side"
 
 
 async def test_a_delivery_waits_while_the_store_is_away(

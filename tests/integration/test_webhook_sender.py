@@ -95,9 +95,20 @@ async def test_a_retry_after_in_the_past_means_at_once() -> None:
     assert result.retry_after == 0
 
 
-async def test_a_retry_after_that_makes_no_sense_is_ignored() -> None:
-    result, _ = await post(Reply(429, {"retry-after": "soon"}))
-    assert result.retry_after is None
+@pytest.mark.parametrize(
+    "value",
+    [
+        "soon",
+        "-5",
+        "²",
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999",
+        "Mon, 01 Jan 99999 00:00:00 GMT",
+        "Mon, 99 Jan 2024 00:00:00 GMT",
+    ],
+)
+async def test_a_retry_after_that_makes_no_sense_is_ignored(value: str) -> None:
+    result, _ = await post(Reply(429, {"retry-after": value}))
+    assert (result.status_code, result.retry_after, result.error) == (429, None, None)
 
 
 async def test_a_silent_receiver_ends_in_a_timeout() -> None:

@@ -76,19 +76,17 @@ class WebhookEngine:
         names = [event_type.event_name for event_type in DIRECTORY_EVENTS]
         self.follower = DirectoryFollower(store, store.log, names, self.directory.apply)
         self.runner = Runner(self.intake.consumer, store.log, store, clock)
-        self.deliveries = Deliveries(
-            DeliveryPorts(
-                store=store,
-                composer=Composer(store, payloads, StandardSigner()),
-                sender=sender,
-                directory=self.directory,
-                reached=self.follower.reached,
-                clock=clock,
-                ids=self.ids,
-                random=random.random,
-            ),
-            policy,
+        self.ports = DeliveryPorts(
+            store=store,
+            composer=Composer(store, payloads, StandardSigner()),
+            sender=sender,
+            directory=self.directory,
+            reached=self.follower.reached,
+            clock=clock,
+            ids=self.ids,
+            random=random.random,
         )
+        self.deliveries = Deliveries(self.ports, policy)
         self.deliverer = Deliverer(self.deliveries, store, clock, limits)
         self._tasks: list[asyncio.Task[None]] = []
 

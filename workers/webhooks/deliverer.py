@@ -17,7 +17,8 @@ from workers.webhooks.deliveries import Pending
 from workers.webhooks.lanes import Lanes
 from workers.webhooks.turns import Turns
 
-# After how long an item is looked at again when the store was away, or when its attempt broke.
+# After how long an item is looked at again when the store was away, or when it could not be
+# read or recorded.
 AWAY_MS = 1_000
 BROKEN_MS = 60_000
 
@@ -139,6 +140,6 @@ class Deliverer:
             log.warning("webhook.postponed", delivery_id=item.delivery_id, error=str(error))
             self._agenda.put(item, self._clock.now() + AWAY_MS)
         except Exception:
-            log.exception("webhook.attempt_broke", delivery_id=item.delivery_id)
+            log.exception("webhook.recording_broke", delivery_id=item.delivery_id)
             self._agenda.put(item, self._clock.now() + BROKEN_MS)
         return None

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from domain.errors import NotFound
+import structlog
+
+from domain.errors import NotFound, StoreUnavailable
 from domain.event import Event, Origin, Recorded, system_origin
 from domain.execute import fold
 from domain.ids import Kind
@@ -23,6 +25,9 @@ from domain.webhooks.state import Delivery, Endpoint, evolve_delivery
 from workers.webhooks.composer import Composer
 
 ACTOR = "webhooks"
+BROKE = "the attempt broke on our side"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,18 @@ class Deliveries:
         return Target(endpoint.url, endpoint.payload, endpoint.secrets)
 
     async def _send(
+        self, account_id: str, scheduled: DeliveryScheduled, target: Target, at: int
+    ) -> SendResult:
+        """Sends once. What breaks here is a failed attempt: it must be recorded, and must end."""
+        try:
+            return await self._compose_and_post(account_id, scheduled, target, at)
+        except (PayloadErased, StoreUnavailable):
+            raise
+        except Exception:
+            log.exception("webhook.attempt_broke", delivery_id=scheduled.delivery_id)
+            return SendResult(None, None, BROKE, max(0, self._ports.clock.now() - at))
+
+    async def _compose_and_post(
         self, account_id: str, scheduled: DeliveryScheduled, target: Target, at: int
     ) -> SendResult:
         composer = self._ports.composer
