@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from domain.webhooks.events import AttemptResult
 
 GONE = 410
+# No gap is longer, whatever is configured or asked for: times stay exact in JSON and SQL.
+LONGEST_GAP = 30 * 24 * 3600.0
 # The answers whose Retry-After is honoured.
 THROTTLED = frozenset({429, 502, 503, 504})
 
@@ -38,14 +40,19 @@ class Verdict:
     wait_ms: int | None = None
 
 
+def is_success(status_code: int | None) -> bool:
+    """Whether the receiver took the message: only 2xx says so, a redirect does not."""
+    return status_code is not None and 200 <= status_code < 300
+
+
 def judge(policy: RetryPolicy, tries: int, answer: Answer, jitter: float) -> Verdict:
     """What follows from `answer` to the `tries`-th attempt (from 1); `jitter` in [0, 1).
 
-    Only 2xx delivers: a redirect is a failure. 410 disables. A receiver that asks for a later
+    410 disables. A receiver that asks for a later
     attempt gets it, up to `longest_retry_after`; one that asks for an earlier one does not.
     """
     status = answer.status_code
-    if status is not None and 200 <= status < 300:
+    if is_success(status):
         return Verdict("delivered")
     if status == GONE:
         return Verdict("disabled")
@@ -54,4 +61,4 @@ def judge(policy: RetryPolicy, tries: int, answer: Answer, jitter: float) -> Ver
     gap = policy.gaps[tries - 1] * (1 + policy.jitter_share * jitter)
     if status in THROTTLED and answer.retry_after is not None:
         gap = max(gap, min(answer.retry_after, policy.longest_retry_after))
-    return Verdict("retry", round(gap * 1000))
+    return Verdict("retry", round(min(gap, LONGEST_GAP) * 1000))

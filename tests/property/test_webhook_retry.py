@@ -51,6 +51,18 @@ def test_no_receiver_can_put_a_retry_off_for_more_than_the_bound(
     assert verdict.wait_ms <= longest * 1000 + 1
 
 
+@given(
+    gaps=st.lists(st.floats(0, float("inf")), min_size=1, max_size=3),
+    wait=st.none() | st.floats(0, float("inf")),
+    j=jitters,
+)
+def test_no_gap_is_longer_than_thirty_days(gaps: list[float], wait: float | None, j: float) -> None:
+    policy = RetryPolicy(gaps=tuple(gaps), longest_retry_after=float("inf"))
+    verdict = judge(policy, 1, Answer(429, wait), j)
+    assert verdict.wait_ms is not None
+    assert 0 <= verdict.wait_ms <= 30 * 24 * 3600 * 1000
+
+
 @given(st.lists(st.none() | st.integers(300, 599), min_size=30, max_size=30))
 def test_the_schedule_always_ends(answers: list[int | None]) -> None:
     results = [judge(POLICY, n, Answer(s), 0.5).result for n, s in enumerate(answers, 1)]
