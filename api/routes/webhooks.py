@@ -31,6 +31,7 @@ from domain.webhooks.registration import (
     rotate_endpoint_secret,
 )
 from domain.webhooks.replay import replay
+from domain.webhooks.retry import is_success
 from domain.webhooks.types import EVENT_TYPES
 
 WebhookCaller = Annotated[Caller, require("webhooks")]
@@ -200,7 +201,7 @@ async def ping_endpoint(
         "webhook_endpoint_id": endpoint_id,
         "event_type": event_type,
         "status_code": result.status_code,
-        "success": result.status_code is not None,
+        "success": is_success(result.status_code),
         "error": result.error,
     }
 

@@ -104,9 +104,21 @@ async def test_a_test_message_comes_signed_and_says_what_was_answered(
     wanted: Any = "job.failed"
     result = await sdk.webhooks.test(endpoint["id"], event_type=wanted)
     (received,) = receiver.received
-    assert (result.status_code, result.success, result.event_type) == (418, True, "job.failed")
+    assert (result.status_code, result.success, result.event_type) == (418, False, "job.failed")
     assert received.is_signed_with(endpoint["signing_secret"])
     assert received.message["data"]["ping"] is True
+
+
+@pytest.mark.parametrize(
+    ("status", "success"), [(200, True), (204, True), (302, False), (410, False), (500, False)]
+)
+async def test_a_test_message_succeeds_by_2xx_alone(
+    account: Account, receiver: WebhookReceiver, status: int, success: bool
+) -> None:
+    endpoint = await create(account, receiver.url)
+    receiver.answer(Reply(status))
+    reply = await account.post(f"/v1/webhook_endpoints/{endpoint['id']}/test")
+    assert (reply.json["status_code"], reply.json["success"]) == (status, success)
 
 
 async def test_a_test_message_that_nobody_answers_is_no_success(account: Account) -> None:
