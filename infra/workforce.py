@@ -35,6 +35,8 @@ from workers.webhooks.deliveries import Deliveries, DeliveryPorts
 from workers.webhooks.intake import WebhookIntake
 
 STOP_SECONDS = 5
+# One for every delivery that can run, so that one account's slow names leave some for others.
+DELIVERY_DNS_THREADS = DeliveryLimits().concurrency
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,9 @@ async def build_workforce(
     intake = WebhookIntake(store)
     await intake.load()
     session, resolver = HttpSession(), ThreadPoolResolver()
+    delivery_resolver = ThreadPoolResolver(DELIVERY_DNS_THREADS)
     try:
-        async with _sender(settings, resolver) as sender:
+        async with _sender(settings, delivery_resolver) as sender:
             engine = _attempt_engine(settings, session, storage, health)
             dispatcher = _dispatcher(settings, storage, directories, engine, node_id)
             deliveries = _deliveries(settings, storage, directories, sender)
@@ -115,6 +118,7 @@ async def build_workforce(
     finally:
         await session.close()
         await resolver.close()
+        await delivery_resolver.close()
 
 
 def _attempt_engine(

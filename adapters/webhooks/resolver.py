@@ -7,15 +7,17 @@ from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-THREADS = 16
 NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
 
 class ThreadPoolResolver(AbstractResolver):
-    """The system's resolver; raises `OSError` for a name that does not resolve."""
+    """The system's resolver; raises `OSError` for a name that does not resolve.
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook-dns")
+    A name whose servers are silent keeps one of the `threads` for as long as the system asks.
+    """
+
+    def __init__(self, threads: int = 16) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="webhook-dns")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

@@ -1,5 +1,6 @@
 """Which URLs may be registered as webhook targets."""
 
+import asyncio
 import socket
 import time
 from urllib.parse import SplitResult, urlsplit
@@ -13,18 +14,27 @@ MAX_URL_LENGTH = 2048
 # How long a host counts as checked; each connection checks its own address in any case.
 REMEMBERED_SECONDS = 60
 MAX_REMEMBERED = 10_000
+# A registration or submission waits no longer for a name.
+RESOLVE_SECONDS = 1.0
 
 
 class PublicTargets:
     """Implements `domain.ports.webhook_sender.TargetPolicy`.
 
-    A host that does not resolve just now is let through: losing DNS must not stop submissions,
-    and the connection decides. `allow_private` is for development.
+    A host that does not resolve just now, or not in time, is let through: losing DNS must not
+    stop submissions, and the connection decides. `allow_private` is for development.
     """
 
-    def __init__(self, resolver: AbstractResolver, *, allow_private: bool = False) -> None:
+    def __init__(
+        self,
+        resolver: AbstractResolver,
+        *,
+        allow_private: bool = False,
+        timeout: float = RESOLVE_SECONDS,
+    ) -> None:
         self._resolver = resolver
         self._allow_private = allow_private
+        self._timeout = timeout
         self._checked_until: dict[str, float] = {}
 
     async def check(self, url: str) -> None:
@@ -40,7 +50,8 @@ class PublicTargets:
         if ":" in host or host.rpartition(".")[2].isdigit():
             return [host]
         try:
-            found = await self._resolver.resolve(host, 443, socket.AF_UNSPEC)
+            async with asyncio.timeout(self._timeout):
+                found = await self._resolver.resolve(host, 443, socket.AF_UNSPEC)
         except (OSError, UnicodeError):  # UnicodeError: a label that no name can have
             return []
         return [result["host"] for result in found]

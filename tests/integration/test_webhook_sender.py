@@ -1,5 +1,6 @@
 """The POST of a webhook against a real receiver, and which targets it refuses."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,6 +44,19 @@ class NoNames(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         raise OSError("no such name")
+
+    async def close(self) -> None:
+        return
+
+
+class SilentNames(AbstractResolver):
+    """DNS never answers."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        await asyncio.Event().wait()
+        return []
 
     async def close(self) -> None:
         return
@@ -157,6 +171,12 @@ async def test_a_public_name_is_a_target() -> None:
 
 async def test_losing_dns_does_not_stop_registrations() -> None:
     await PublicTargets(NoNames()).check("https://hooks.example/")
+
+
+async def test_a_registration_does_not_wait_for_silent_dns() -> None:
+    targets = PublicTargets(SilentNames(), timeout=0.01)
+    async with asyncio.timeout(5):
+        await targets.check("https://hooks.example/")
 
 
 async def test_private_targets_are_allowed_for_development() -> None:
