@@ -11,6 +11,7 @@ from api.auth import Caller, authenticate, ports_of
 from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
 from api.job_requests import JobRequest, deadline_at, read_body, read_document, read_request
 from api.ports import ApiPorts
+from api.requests import body_of
 from domain.errors import VersionConflict
 from domain.event import Event, Recorded
 from domain.ids import Kind
@@ -29,7 +30,7 @@ async def submit_job(request: Request) -> Response:
     """`POST /v1/jobs`: 202 once the job and its hold are durable."""
     ports = ports_of(request)
     caller = authenticate(request, "jobs", "inference")
-    document = read_document(await request.body())
+    document = read_document(await body_of(request))
     key = idempotency_key(request.headers.get("idempotency-key"))
     job_id = id_for(ports, caller.account_id, Kind.JOB, key)
     input_hash = await _hash(ports, caller, document)
