@@ -47,12 +47,12 @@ def hold(wallet: Wallet, amount: int) -> Wallet:
     """Sets `amount` aside. Raises `InsufficientCredits` when it is not available."""
     if amount > wallet.available:
         raise InsufficientCredits(required=amount, available=wallet.available)
-    return replace(wallet, held=wallet.held + amount)
+    return Wallet(wallet.allowance, wallet.purchased, wallet.held + amount)
 
 
 def release(wallet: Wallet, held: int) -> Wallet:
     """Gives a hold of `held` back."""
-    return replace(wallet, held=wallet.held - held)
+    return Wallet(wallet.allowance, wallet.purchased, wallet.held - held)
 
 
 def capture(wallet: Wallet, held: int, amount: int) -> tuple[Wallet, tuple[Entry, ...]]:
