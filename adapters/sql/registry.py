@@ -5,6 +5,7 @@ Each function works within the caller's transaction.
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,9 +17,9 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    bindparam,
     func,
     inspect,
-    or_,
     select,
     update,
 )
@@ -43,6 +44,34 @@ REGISTRY = Table(
 )
 
 
+# Built once: they run with every batch.
+_COLUMNS = REGISTRY.c
+_GENERATIONS = (
+    select(
+        _COLUMNS.name,
+        _COLUMNS.version,
+        _COLUMNS.generation,
+        _COLUMNS.position,
+        _COLUMNS.entry_id,
+        _COLUMNS.state,
+        _COLUMNS.error,
+    )
+    .where(_COLUMNS.state != "retired")
+    .order_by(_COLUMNS.name, _COLUMNS.version, _COLUMNS.generation)
+)
+_ADVANCE = (
+    update(REGISTRY)
+    .where(
+        _COLUMNS.name == bindparam("of_name"),
+        _COLUMNS.version == bindparam("of_version"),
+        _COLUMNS.generation == bindparam("of_number"),
+    )
+    .values(
+        position=bindparam("position"), entry_id=bindparam("entry_id"), error=bindparam("error")
+    )
+)
+
+
 def create_registry(connection: Connection) -> None:
     """Makes the registry unless it is there."""
     REGISTRY.create(connection, checkfirst=True)
@@ -53,27 +82,13 @@ def create_registry(connection: Connection) -> None:
 
 def generations(connection: Connection) -> list[Generation]:
     """Every generation but the retired ones, oldest first within a name."""
-    columns = REGISTRY.c
-    statement = (
-        select(
-            columns.name,
-            columns.version,
-            columns.generation,
-            columns.position,
-            columns.entry_id,
-            columns.state,
-            columns.error,
-        )
-        .where(columns.state != "retired")
-        .order_by(columns.name, columns.version, columns.generation)
-    )
-    return [Generation(*row) for row in connection.execute(statement)]
+    return [Generation(*row) for row in connection.execute(_GENERATIONS)]
 
 
 def create(connection: Connection, projection: Projection) -> Generation:
     """A new generation with empty tables."""
-    last = select(func.coalesce(func.max(REGISTRY.c.generation), 0)).where(
-        REGISTRY.c.name == projection.name, REGISTRY.c.version == projection.version
+    last = select(func.coalesce(func.max(_COLUMNS.generation), 0)).where(
+        _COLUMNS.name == projection.name, _COLUMNS.version == projection.version
     )
     number = connection.execute(last).scalar_one() + 1
     made = Generation(projection.name, projection.version, number, 0, None, "building")
@@ -94,22 +109,25 @@ def create(connection: Connection, projection: Projection) -> Generation:
 
 
 def advance(connection: Connection, generations: Sequence[Generation]) -> None:
-    """Records how far the generations are, and why they went no further.
+    """Records how far the generations are, and why they went no further."""
+    if generations:
+        connection.execute(_ADVANCE, [_place(generation) for generation in generations])
 
-    Most often they are all at one position, and this is one statement.
-    """
-    by_place: dict[tuple[int, str | None, str | None], list[Generation]] = {}
-    for generation in generations:
-        place = (generation.position, generation.entry_id, generation.error)
-        by_place.setdefault(place, []).append(generation)
-    for (position, entry_id, error), group in by_place.items():
-        moved = update(REGISTRY).where(or_(*map(_is, group)))
-        connection.execute(moved.values(position=position, entry_id=entry_id, error=error))
+
+def _place(generation: Generation) -> dict[str, Any]:
+    return {
+        "of_name": generation.name,
+        "of_version": generation.version,
+        "of_number": generation.number,
+        "position": generation.position,
+        "entry_id": generation.entry_id,
+        "error": generation.error,
+    }
 
 
 def retry(connection: Connection) -> None:
     """Gives every stopped generation another chance."""
-    connection.execute(update(REGISTRY).where(REGISTRY.c.error.is_not(None)).values(error=None))
+    connection.execute(update(REGISTRY).where(_COLUMNS.error.is_not(None)).values(error=None))
 
 
 def set_state(connection: Connection, generation: Generation, state: GenerationState) -> None:
@@ -132,8 +150,8 @@ def drop_views(connection: Connection, projection: Projection, generation: Gener
 
 def drop_retired(connection: Connection) -> None:
     """Drops the tables of retired generations; they keep their numbers."""
-    retired = REGISTRY.c.state == "retired"
-    listings = connection.execute(select(REGISTRY.c.tables).where(retired)).scalars().all()
+    retired = _COLUMNS.state == "retired"
+    listings = connection.execute(select(_COLUMNS.tables).where(retired)).scalars().all()
     for listed in listings:
         for name in json.loads(listed):
             Table(name, MetaData()).drop(connection, checkfirst=True)
@@ -145,9 +163,8 @@ def _view(table: Table, generation: Generation) -> CreateView:
 
 
 def _is(generation: Generation) -> ColumnElement[bool]:
-    columns = REGISTRY.c
     return (
-        (columns.name == generation.name)
-        & (columns.version == generation.version)
-        & (columns.generation == generation.number)
+        (_COLUMNS.name == generation.name)
+        & (_COLUMNS.version == generation.version)
+        & (_COLUMNS.generation == generation.number)
     )
