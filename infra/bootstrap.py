@@ -4,7 +4,7 @@ import asyncio
 import random
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,20 +34,21 @@ READY_LAG_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine. `failed` ends when a part that must not end does.
-
-    `new_admin_key` is the administrator's key on the start that made it.
-    """
+    """A running engine. `failed` ends when a part that must not end does."""
 
     ports: ApiPorts
     dispatcher: Dispatcher
-    new_admin_key: str | None
     failed: asyncio.Future[None]
 
 
 @asynccontextmanager
-async def engine(settings: Settings) -> AsyncIterator[Engine]:
+async def engine(
+    settings: Settings, show_admin_key: Callable[[str], None]
+) -> AsyncIterator[Engine]:
     """Starts the engine on the settings' data directory and ends it gently.
+
+    `show_admin_key` gets the administrator's key on the start that makes one, before anything
+    else can fail.
 
     Raises `DataDirectoryInUse`, `MasterKeyProblem` and `InvalidCatalogue` before anything runs.
     """
@@ -57,14 +58,14 @@ async def engine(settings: Settings) -> AsyncIterator[Engine]:
     async with open_storage(settings) as storage:
         directories = await load_directories(storage)
         price_version = await publish_prices(storage, catalogue, directories.prices)
-        new_admin_key = await _ensure_admin(settings, storage, directories)
+        await _ensure_admin(settings, storage, directories, show_admin_key)
         async with build_workforce(settings, storage, directories, node_id) as workforce:
             tasks = Tasks()
             try:
                 workforce.start(tasks, directories)
                 node = _Node(settings, storage, directories, workforce, tasks, node_id)
                 ports = _ports(node, catalogue, price_version)
-                yield Engine(ports, workforce.dispatcher, new_admin_key, tasks.failed)
+                yield Engine(ports, workforce.dispatcher, tasks.failed)
                 await workforce.drain(tasks)
             finally:
                 await tasks.cancel()
@@ -81,13 +82,17 @@ class _Node:
 
 
 async def _ensure_admin(
-    settings: Settings, storage: Storage, directories: Directories
-) -> str | None:
+    settings: Settings,
+    storage: Storage,
+    directories: Directories,
+    show: Callable[[str], None],
+) -> None:
     chosen = settings.bootstrap_admin_key
-    return await ensure_admin(
+    await ensure_admin(
         OpeningPorts(storage.store, storage.payloads, storage.secrets, storage.clock, storage.ids),
         directories.keys,
         None if chosen is None else chosen.get_secret_value(),
+        show,
     )
 
 

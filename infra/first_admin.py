@@ -1,5 +1,7 @@
 """The first administrator: a key of the house's own account."""
 
+from collections.abc import Callable
+
 from domain.access.decide import decide_key, stream_of
 from domain.access.directory import KeyDirectory
 from domain.access.opening import NewAccount, OpeningPorts, first_key, open_account
@@ -15,18 +17,22 @@ ORIGIN = system_origin(HOUSE_ACCOUNT, "bootstrap", "bootstrap")
 
 
 async def ensure_admin(
-    ports: OpeningPorts, directory: KeyDirectory, chosen: str | None
-) -> str | None:
+    ports: OpeningPorts,
+    directory: KeyDirectory,
+    chosen: str | None,
+    show: Callable[[str], None],
+) -> None:
     """Sees to it that there is an administrator.
 
     A `chosen` key is made valid unless it was before; one that was revoked stays revoked. With
-    none chosen the first start makes one, and this returns it to be shown once.
+    none chosen the first start makes one and gives it to `show`, as soon as it is recorded.
     """
     if directory.account(HOUSE_ACCOUNT) is None:
         key = ports.secrets.new_api_key("live") if chosen is None else _adopted(ports, chosen)
         await open_account(ports, _house(key), ORIGIN)
-        return key.secret if chosen is None else None
-    if chosen is not None and not _is_known(ports, directory, chosen):
+        if chosen is None:
+            show(key.secret)
+    elif chosen is not None and not _is_known(ports, directory, chosen):
         command = first_key(ports, _house(_adopted(ports, chosen)))
         await execute(
             ports.store,
@@ -37,7 +43,6 @@ async def ensure_admin(
             evolve=evolve_key,
             stream_of=stream_of,
         )
-    return None
 
 
 def _adopted(ports: OpeningPorts, chosen: str) -> ApiKey:

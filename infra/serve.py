@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import signal
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,6 +18,7 @@ from infra.settings import Settings
 
 # Open connections (long polls, live timelines) get this long at a shutdown.
 CLOSE_SECONDS = 5
+BACKLOG = 4096
 
 
 class _Server(uvicorn.Server):
@@ -25,19 +28,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    @property
-    def port(self) -> int:
-        """The port listened on."""
-        port: int = self.servers[0].sockets[0].getsockname()[1]
-        return port
 
-
-def _server(app: ASGIApp, settings: Settings) -> _Server:
+def _server(app: ASGIApp) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
             loop="none",
             http="httptools",
             lifespan="off",
@@ -45,30 +40,44 @@ def _server(app: ASGIApp, settings: Settings) -> _Server:
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            backlog=4096,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=CLOSE_SECONDS,
         )
     )
 
 
-async def serve(settings: Settings, announce: Callable[[Engine, str], None]) -> None:
+async def serve(
+    settings: Settings,
+    announce: Callable[[Engine, str], None],
+    show_admin_key: Callable[[str], None],
+) -> None:
     """Serves until SIGTERM or SIGINT, then drains. `announce` gets the base URL once ready.
 
     Raises what ended the engine when one of its parts failed, and `OSError` when the address
-    cannot be bound.
+    cannot be bound: before anything is written.
     """
     configure_logs(settings)
-    async with engine(settings) as running:
-        server = _server(create_app(running.ports), settings)
+    with _bound(settings) as sockets:
+        await _serve(settings, sockets, announce, show_admin_key)
+
+
+async def _serve(
+    settings: Settings,
+    sockets: list[socket.socket],
+    announce: Callable[[Engine, str], None],
+    show_admin_key: Callable[[str], None],
+) -> None:
+    async with engine(settings, show_admin_key) as running:
+        server = _server(create_app(running.ports))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _ask_to_end, server)
-        serving = asyncio.create_task(_started(server))
+        serving = asyncio.create_task(server.serve(sockets))
         await _until_started(server, serving)
         # What lives now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        announce(running, f"http://{settings.host}:{server.port}")
+        announce(running, f"http://{settings.host}:{sockets[0].getsockname()[1]}")
         await asyncio.wait({serving, running.failed}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await serving
@@ -76,11 +85,21 @@ async def serve(settings: Settings, announce: Callable[[Engine, str], None]) -> 
         running.failed.result()
 
 
-async def _started(server: _Server) -> None:
-    try:
-        await server.serve()
-    except SystemExit as error:  # how uvicorn says that it could not bind
-        raise OSError("the address could not be bound; is it in use?") from error
+@contextmanager
+def _bound(settings: Settings) -> Iterator[list[socket.socket]]:
+    """Sockets that listen on every address of the host: who connects now is answered later."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(socket.create_server(address, family=family, backlog=BACKLOG))
+            for family, address in _addresses(settings)
+        ]
+
+
+def _addresses(settings: Settings) -> list[tuple[socket.AddressFamily, Any]]:
+    found = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    return [(family, address) for family, _, _, _, address in found]
 
 
 async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:

@@ -62,12 +62,13 @@ def serve(
     from infra.serve import serve as run
 
     def announce(engine: Engine, url: str) -> None:
-        if engine.new_admin_key is not None:
-            typer.echo(f"administrator key (shown once): {engine.new_admin_key}")
         typer.echo(f"gatewayz {engine.ports.version} listening on {url}")
 
+    def show_admin_key(key: str) -> None:
+        typer.echo(f"administrator key (shown once): {key}")
+
     try:
-        uvloop.run(run(settings, announce))
+        uvloop.run(run(settings, announce, show_admin_key))
     except (InvalidCatalogue, MasterKeyProblem) as problem:
         fail(str(problem), EXIT_UNUSABLE)
     except (DataDirectoryInUse, StoreUnavailable, ReadModelUnavailable, OSError) as error:

@@ -78,7 +78,7 @@ async def running_engine(folder: Path, **changes: Any) -> AsyncIterator[RunningE
             bootstrap_admin_key=ADMIN_KEY,
             **configuration(upstream.base_url, **changes),
         )
-        running = await stack.enter_async_context(engine(settings))
+        running = await stack.enter_async_context(engine(settings, print))
         base_url = await stack.enter_async_context(_served(running))
         admin = await stack.enter_async_context(client(base_url, ADMIN_KEY))
         yield RunningEngine(settings, running, upstream, admin)

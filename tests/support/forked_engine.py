@@ -54,7 +54,7 @@ def _serve(config: Path, data: Path, output: Path) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     settings = load_settings(config, data_dir=data, port=0, bootstrap_admin_key=ADMIN_KEY)
-    uvloop.run(serve(settings, _announce))
+    uvloop.run(serve(settings, _announce, print))
 
 
 def _announce(_engine: Engine, url: str) -> None:
