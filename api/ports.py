@@ -1,9 +1,10 @@
 """What the HTTP surface needs from the rest of the engine."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from api.account_locks import AccountLocks
 from api.watch import StreamWatch
 from domain.access.directory import KeyDirectory
 from domain.catalog.catalogue import Catalogue
@@ -78,3 +79,4 @@ class ApiPorts:
     health: Callable[[], Mapping[str, Any]]
     readiness: Callable[[], Mapping[str, Any]]
     metrics: Callable[[], bytes]
+    endpoint_locks: AccountLocks = field(default_factory=AccountLocks)

@@ -99,11 +99,8 @@ async def create_endpoint(
         _unique(body.event_types),
         body.payload,
     )
-    existing = len(ports.webhooks.of_account(caller.account_id))
     try:
-        recorded, secret = await register_endpoint(
-            _registration(ports), wanted, existing, caller.origin()
-        )
+        secret = await _register(ports, caller, wanted)
     except Conflict as conflict:
         if conflict.code != "endpoint_exists":
             raise
@@ -111,8 +108,18 @@ async def create_endpoint(
         require_same(_is_made_from(made.event, wanted))
         await _applied(ports, (made,))
         return {**_shown(ports, caller, wanted.endpoint_id), "signing_secret": None}
-    await _applied(ports, recorded)
-    return {**_shown(ports, caller, recorded[0].stream), "signing_secret": secret}
+    return {**_shown(ports, caller, wanted.endpoint_id), "signing_secret": secret}
+
+
+async def _register(ports: ApiPorts, caller: Caller, wanted: NewEndpoint) -> str:
+    """Records the endpoint, one of an account at a time, so that the limit holds on this node."""
+    async with ports.endpoint_locks.of(caller.account_id):
+        existing = len(ports.webhooks.of_account(caller.account_id))
+        recorded, secret = await register_endpoint(
+            _registration(ports), wanted, existing, caller.origin()
+        )
+        await _applied(ports, recorded)
+    return secret
 
 
 def _is_made_from(made: Event, wanted: NewEndpoint) -> bool:
