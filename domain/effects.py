@@ -112,25 +112,39 @@ Effect = WalletEffect | WorkEffect
 
 
 def effects_of(recorded: Recorded[Event]) -> tuple[Effect, ...]:
-    """The effects of one event, in order."""
+    """The effects of one event, in order: first on the wallet, then on the work queues."""
+    money, work = wallet_effect_of(recorded.event), _work_effects_of(recorded)
+    return work if money is None else (money, *work)
+
+
+def wallet_effect_of(event: Event) -> WalletEffect | None:
+    """What the event does to its account's wallet, if anything."""
+    match event:
+        case JobAccepted():
+            return Hold(event.job_id, event.hold_picodollars)
+        case ChargeRecorded():
+            return Capture(event.job_id, event.picodollars)
+        case JobFailed() | JobCancelled() | JobExpired():
+            return Release(event.job_id)
+        case CreditGranted():
+            return Credit(event.bucket, event.picodollars)
+        case _:
+            return None
+
+
+def _work_effects_of(recorded: Recorded[Event]) -> tuple[WorkEffect, ...]:
     event = recorded.event
     match event:
         case JobAccepted():
-            return (Hold(event.job_id, event.hold_picodollars), _job(recorded, event))
+            return (_job(recorded, event),)
         case JobStarted():
             return (
                 Lease("dispatch", event.job_id, event.lease_id, event.worker_id, event.lease_until),
             )
         case LeaseExpired():
             return (Requeue("dispatch", event.job_id),)
-        case JobCompleted():
+        case JobCompleted() | JobFailed() | JobCancelled() | JobExpired():
             return (Done("dispatch", event.job_id),)
-        case ChargeRecorded():
-            return (Capture(event.job_id, event.picodollars),)
-        case JobFailed() | JobCancelled() | JobExpired():
-            return (Release(event.job_id), Done("dispatch", event.job_id))
-        case CreditGranted():
-            return (Credit(event.bucket, event.picodollars),)
         case DeliveryScheduled():
             return (_delivery(recorded, event.delivery_id, event.due_at),)
         case RedeliveryRequested():

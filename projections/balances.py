@@ -9,7 +9,7 @@ from typing import Any, assert_never
 from domain.billing import wallet as wallets
 from domain.billing.events import MOVES_MONEY
 from domain.billing.wallet import Wallet
-from domain.effects import Capture, Credit, Hold, Release, WalletEffect, effects_of
+from domain.effects import Capture, Credit, Hold, Release, WalletEffect, wallet_effect_of
 from domain.event import Event, Recorded
 from domain.inference.events import JobAccepted, JobCancelled, JobExpired, JobFailed
 from domain.money import picodollars_to_usd as usd
@@ -23,19 +23,20 @@ HOLDS = tables.HOLDS.name
 def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
     """The account's wallet, and the hold that the event makes or ends."""
     yield TABLE, recorded.account_id, False
-    for effect in effects_of(recorded):
-        if isinstance(effect, Hold | Capture | Release):
-            yield HOLDS, effect.hold_id, isinstance(effect, Hold)
+    match wallet_effect_of(recorded.event):
+        case Hold(hold_id=hold_id):
+            yield HOLDS, hold_id, True
+        case Capture(hold_id=hold_id) | Release(hold_id=hold_id):
+            yield HOLDS, hold_id, False
 
 
 def fold(rows: Rows, recorded: Recorded[Event]) -> None:
-    """Applies the wallet effects of one event."""
-    row = rows.get(TABLE, recorded.account_id)
-    wallet = Wallet() if row is None else wallet_of(row)
-    for effect in effects_of(recorded):
-        if isinstance(effect, Hold | Capture | Release | Credit):
-            wallet = _apply(rows, recorded, wallet, effect)
-    rows.put(TABLE, _row(recorded, wallet))
+    """Applies the wallet effect of one event."""
+    effect = wallet_effect_of(recorded.event)
+    if effect is not None:
+        row = rows.get(TABLE, recorded.account_id)
+        wallet = Wallet() if row is None else wallet_of(row)
+        rows.put(TABLE, _row(recorded, _apply(rows, recorded, wallet, effect)))
 
 
 def _apply(rows: Rows, recorded: Recorded[Event], wallet: Wallet, effect: WalletEffect) -> Wallet:

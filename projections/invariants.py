@@ -7,10 +7,10 @@ wrong and where, and nothing when all is well.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domain.billing.events import MOVES_MONEY, ChargeRecorded, CreditGranted
+from domain.billing.events import MOVES_MONEY, ChargeRecorded
 from domain.billing.wallet import InsufficientCredits, Wallet, capture, credit, hold, release
 from domain.catalog.events import PriceBookPublished, PricedOffer
-from domain.effects import Capture, Credit, Hold, Release, WalletEffect, effects_of
+from domain.effects import Capture, Credit, Hold, Release, WalletEffect, wallet_effect_of
 from domain.errors import InvalidRequest
 from domain.event import Event, Recorded
 from domain.inference.events import TERMINAL, JobAccepted, JobCompleted
@@ -116,25 +116,27 @@ def _check_entries(facts: Facts, event: Event) -> None:
 
 
 def _move_money(facts: Facts, recorded: Recorded[Event]) -> None:
-    account = recorded.account_id
-    for effect in effects_of(recorded):
-        if not isinstance(effect, Hold | Capture | Release | Credit):
-            continue
-        wallet = facts.wallets.get(account, Wallet())
-        try:
-            wallet = facts.wallets[account] = _applied(facts, wallet, effect)
-        except (InsufficientCredits, InvalidRequest, ValueError, KeyError) as error:
-            detail = f"position {recorded.position}: {effect}: {error}"
-            facts.broken.append(Violation("the wallet allows every movement", account, detail))
-        if min(wallet.allowance, wallet.purchased, wallet.held, wallet.available) < 0:
-            detail = f"position {recorded.position}: {wallet}"
-            facts.broken.append(Violation("balances are never negative", account, detail))
+    account, effect = recorded.account_id, wallet_effect_of(recorded.event)
+    if effect is None:
+        return
+    wallet = facts.wallets.get(account, Wallet())
+    try:
+        wallet = facts.wallets[account] = _applied(facts, wallet, effect)
+    except (InsufficientCredits, InvalidRequest, ValueError, KeyError) as error:
+        detail = f"position {recorded.position}: {effect}: {error}"
+        facts.broken.append(Violation("the wallet allows every movement", account, detail))
+    if min(wallet.allowance, wallet.purchased, wallet.held, wallet.available) < 0:
+        detail = f"position {recorded.position}: {wallet}"
+        facts.broken.append(Violation("balances are never negative", account, detail))
+    _check_balance(facts, recorded, wallet.total)
+
+
+def _check_balance(facts: Facts, recorded: Recorded[Event], total: int) -> None:
     event = recorded.event
-    if isinstance(event, ChargeRecorded | CreditGranted):
-        total = facts.wallets.get(account, Wallet()).total
-        if event.balance_picodollars != total:
-            detail = f"position {recorded.position}: {event.balance_picodollars}, not {total}"
-            facts.broken.append(Violation("recorded balances are the fold's", account, detail))
+    if isinstance(event, MOVES_MONEY) and event.balance_picodollars != total:
+        detail = f"position {recorded.position}: {event.balance_picodollars}, not {total}"
+        subject = recorded.account_id
+        facts.broken.append(Violation("recorded balances are the fold's", subject, detail))
 
 
 def _applied(facts: Facts, wallet: Wallet, effect: WalletEffect) -> Wallet:
