@@ -38,7 +38,7 @@ def fold(rows: Rows, recorded: Recorded[Event]) -> None:
         case ChargeRecorded() as event:
             row = require(rows, CHARGES, event.charge_id) | _charge(recorded, event)
             rows.put(CHARGES, row)
-            _post(rows, _charge_entries(row))
+            _post(rows, _charge_entries(row, event.entries))
         case CreditGranted() as event:
             _post(rows, credit_entries(recorded, event))
 
@@ -71,7 +71,7 @@ def _charge(recorded: Recorded[Event], event: ChargeRecorded) -> Row:
     }
 
 
-def _charge_entries(charge: Mapping[str, Any]) -> list[Row]:
+def _charge_entries(charge: Mapping[str, Any], entries: Iterable[Entry]) -> list[Row]:
     about = {
         "type": "charge",
         "job_id": charge["job_id"],
@@ -81,7 +81,7 @@ def _charge_entries(charge: Mapping[str, Any]) -> list[Row]:
         "position": charge["position"],
         "created_at": charge["created_at"],
     }
-    return _entries(charge["id"], from_json(charge["entries"], tuple[Entry, ...]), about)
+    return _entries(charge["id"], entries, about)
 
 
 def credit_entries(recorded: Recorded[Event], event: CreditGranted) -> list[Row]:
@@ -157,6 +157,7 @@ def charge_object(row: Mapping[str, Any]) -> dict[str, Any]:
     usage: Usage = from_json(row["usage"], Usage)
     attempts: tuple[AttemptRecord, ...] = from_json(row["attempts"], tuple[AttemptRecord, ...])
     lines: tuple[RatingLine, ...] = from_json(row["lines"], tuple[RatingLine, ...])
+    entries: tuple[Entry, ...] = from_json(row["entries"], tuple[Entry, ...])
     return {
         "id": row["id"],
         "object": "charge",
@@ -170,7 +171,7 @@ def charge_object(row: Mapping[str, Any]) -> dict[str, Any]:
         "price_version": row["price_version"],
         "lines": [line_object(line) for line in lines],
         "attempts": [attempt_object(attempt) for attempt in attempts],
-        "ledger": [ledger_entry_object(entry) for entry in _charge_entries(row)],
+        "ledger": [ledger_entry_object(entry) for entry in _charge_entries(row, entries)],
     }
 
 
