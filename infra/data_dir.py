@@ -41,6 +41,8 @@ class DataDirectory:
         The lock goes with the process, however it ends. Raises `DataDirectoryInUse`.
         """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.root.stat().st_uid == os.geteuid():
+            self.root.chmod(0o700)
         with (self.root / "lock").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

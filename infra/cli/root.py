@@ -1,5 +1,6 @@
 """The root of the command line: serving and checking."""
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -43,6 +44,12 @@ GROUPS = {
 }
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name, epilog=EXIT_CODES)
+
+
+@app.callback()
+def _private() -> None:
+    # Whatever a command writes holds what no other user of the machine may read.
+    os.umask(0o077)
 
 
 @app.command()
