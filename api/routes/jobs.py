@@ -3,19 +3,20 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api.auth import Caller, Ports, authenticate, ports_of, require
-from api.errors import error_response
+from api.auth import Caller, Ports, authenticate, ports_of, require, require_still_valid
+from api.errors import error_response, failure_response
 from api.paging import PageQuery
 from api.ports import ApiPorts
 from api.reads import answer
 from domain.access.scopes import Scope
-from domain.errors import Conflict, InvalidRequest, NotFound
+from domain.errors import Conflict, DomainError, InvalidRequest, NotFound, StoreUnavailable
 from domain.event import Event, Recorded
 from domain.execute import execute, fold
 from domain.ids import Kind, is_id
@@ -29,6 +30,8 @@ from projections import queries
 
 SCOPES: tuple[Scope, ...] = ("jobs", "inference")
 JobCaller = Annotated[Caller, require(*SCOPES)]
+# How long a wait goes on before it asks again whether its key still holds.
+KEY_CHECK_SECONDS = 0.5
 History = tuple[Recorded[Event], ...]
 
 router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
@@ -47,22 +50,34 @@ async def _history(ports: ApiPorts, account_id: str, job_id: str) -> History:
     return history
 
 
-async def _history_when_ended(
-    ports: ApiPorts, account_id: str, job_id: str, wait: float
-) -> History:
-    """The job's events, once it has ended or `wait` seconds have passed."""
+async def _history_when_ended(ports: ApiPorts, caller: Caller, job_id: str, wait: float) -> History:
+    """The job's events, once it has ended or `wait` seconds have passed.
+
+    Raises `Unauthenticated` when the caller's key ends before.
+    """
     deadline = time.monotonic() + wait
     async with ports.watch.watching(job_id) as moved:
         while True:
             moved.clear()
-            history = await _history(ports, account_id, job_id)
+            history = await _history(ports, caller.account_id, job_id)
             left = deadline - time.monotonic()
             if left <= 0 or _folded(history).is_ended:
                 return history
-            try:
-                await asyncio.wait_for(moved.wait(), left)
-            except TimeoutError:
-                continue
+            await _moves(ports, caller, moved, left)
+
+
+async def _moves(ports: ApiPorts, caller: Caller, moved: asyncio.Event, seconds: float) -> bool:
+    """Whether the stream moved within the time.
+
+    Raises `Unauthenticated` soon after the end of the caller's key: a key also ends by
+    the clock, which no event tells.
+    """
+    deadline = time.monotonic() + seconds
+    while not moved.is_set() and (left := deadline - time.monotonic()) > 0:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(moved.wait(), min(left, KEY_CHECK_SECONDS))
+        require_still_valid(ports, caller)
+    return moved.is_set()
 
 
 def _folded(history: History) -> Job:
@@ -96,7 +111,7 @@ async def get_job(request: Request) -> Response:
     wait = _wait_seconds(request, ports.limits.max_wait_seconds)
     job_id = request.path_params["job_id"]
     if wait:
-        history = await _history_when_ended(ports, caller.account_id, job_id, wait)
+        history = await _history_when_ended(ports, caller, job_id, wait)
     else:
         history = await _history(ports, caller.account_id, job_id)
     return _json(job_object(history))
@@ -131,7 +146,7 @@ async def get_events(job_id: str, request: Request, caller: JobCaller, ports: Po
     after = _resume_after(request)
     await _history(ports, caller.account_id, job_id)
     return StreamingResponse(
-        _live(ports, caller.account_id, job_id, after),
+        _told_to_the_end(request, _live(ports, caller, job_id, after)),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
@@ -156,21 +171,28 @@ def _resume_after(request: Request) -> int:
     return int(text)
 
 
-async def _live(ports: ApiPorts, account_id: str, job_id: str, after: int) -> AsyncIterator[bytes]:
+async def _told_to_the_end(request: Request, frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The frames; what breaks them off becomes the last one."""
+    try:
+        async for frame in frames:
+            yield frame
+    except (DomainError, StoreUnavailable) as error:
+        yield b"event: error\ndata: " + bytes(failure_response(request, error).body) + b"\n\n"
+
+
+async def _live(ports: ApiPorts, caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes]:
     """The events after a position, as they come, up to and including the terminal one."""
     async with ports.watch.watching(job_id) as moved:
         while True:
             moved.clear()
-            history = await _history(ports, account_id, job_id)
+            history = await _history(ports, caller.account_id, job_id)
             for recorded in history:
                 if recorded.position > after:
                     yield _frame(recorded)
             after = max(after, history[-1].position)
             if _folded(history).is_ended:
                 return
-            try:
-                await asyncio.wait_for(moved.wait(), ports.limits.heartbeat_seconds)
-            except TimeoutError:
+            if not await _moves(ports, caller, moved, ports.limits.heartbeat_seconds):
                 yield b": still running\n\n"
 
 

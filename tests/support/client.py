@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Frame:
-    """One server-sent event."""
+    """One server-sent event; an error frame has no id."""
 
     id: str
     event: str
@@ -136,7 +136,7 @@ class Client:
                 if name:
                     fields[name] = value
                 elif "data" in fields:
-                    yield Frame(fields["id"], fields["event"], json.loads(fields["data"]))
+                    yield Frame(fields.get("id", ""), fields["event"], json.loads(fields["data"]))
                     fields = {}
 
     def with_key(self, api_key: str | None) -> "Client":
