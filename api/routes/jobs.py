@@ -27,6 +27,7 @@ from domain.inference.state import Job, Status, evolve
 from domain.inference.timeline import timeline_object
 from domain.inference.view import failure_of, job_object
 from projections import queries
+from projections.listing import position_of
 
 SCOPES: tuple[Scope, ...] = ("jobs", "inference")
 JobCaller = Annotated[Caller, require(*SCOPES)]
@@ -165,10 +166,7 @@ def _timeline(history: History) -> dict[str, Any]:
 
 
 def _resume_after(request: Request) -> int:
-    text = request.headers.get("last-event-id", "0")
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidRequest("Last-Event-ID is the id of an event sent", param="Last-Event-ID")
-    return int(text)
+    return position_of(request.headers.get("last-event-id", "0"), param="Last-Event-ID")
 
 
 async def _told_to_the_end(request: Request, frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
