@@ -5,8 +5,10 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from domain.inference.events import TERMINAL
 
@@ -28,6 +30,10 @@ class Unreachable(Exception):
     """No engine answers at this address."""
 
 
+class NoAddress(Exception):
+    """The URL given cannot be that of an engine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A successful answer with its parsed JSON body."""
@@ -44,7 +50,8 @@ class Client:
     """
 
     def __init__(self, url: str, api_key: str | None) -> None:
-        self._url = url.rstrip("/")
+        """Raises `NoAddress`."""
+        self._url = _address(url)
         self._headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
 
     async def __aenter__(self) -> Self:
@@ -67,7 +74,7 @@ class Client:
         wanted = {name: str(value) for name, value in (query or {}).items() if value is not None}
         try:
             async with self._session.request(
-                method, self._url + path, json=body, params=wanted, headers=headers
+                method, self._at(path), json=body, params=wanted, headers=headers
             ) as response:
                 return await _reply(response)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -114,9 +121,8 @@ class Client:
     async def _stream(self, job_id: str, after: str) -> AsyncIterator[Any]:
         headers = {"accept": "text/event-stream", "last-event-id": after}
         try:
-            async with self._session.get(
-                f"{self._url}/v1/jobs/{job_id}/events", headers=headers
-            ) as response:
+            path = f"/v1/jobs/{segment(job_id)}/events"
+            async with self._session.get(self._at(path), headers=headers) as response:
                 if response.status != 200:
                     await _reply(response)
                 async for line in response.content:
@@ -125,8 +131,29 @@ class Client:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
+    def _at(self, path: str) -> URL:
+        # As it stands: a parser would resolve the dots of a segment.
+        return URL(self._url + path, encoded=True)
+
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"no engine answers at {self._url}: {error or type(error).__name__}")
+
+
+def segment(text: str) -> str:
+    """`text` as one segment of a path, whatever is in it."""
+    return quote(text, safe="").replace(".", "%2E")
+
+
+def _address(url: str) -> str:
+    try:
+        parsed = URL(url)
+        usable = parsed.scheme in {"http", "https"} and bool(parsed.host and parsed.port)
+        usable = usable and not any(map(str.isspace, url))
+    except ValueError:
+        usable = False
+    if not usable:
+        raise NoAddress(f"{url!r} is no address of an engine, such as http://127.0.0.1:8080")
+    return url.rstrip("/")
 
 
 async def _reply(response: aiohttp.ClientResponse) -> Reply:

@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask, ask_for_all
+from infra.cli.common import (
+    DEFAULT_URL,
+    ApiKeyOption,
+    JsonOption,
+    UrlOption,
+    ask,
+    ask_for_all,
+    path_of,
+)
 from infra.cli.output import show, show_list
 
 app = typer.Typer(help="Accounts and their credit (an administrator's key).", no_args_is_help=True)
@@ -41,7 +49,10 @@ def show_account(
     as_json: JsonOption = False,
 ) -> None:
     """Shows an account with its balance."""
-    show(as_json, ask(url, api_key, lambda client: client.get(f"/admin/accounts/{account_id}")))
+    show(
+        as_json,
+        ask(url, api_key, lambda client: client.get(path_of("admin", "accounts", account_id))),
+    )
 
 
 @app.command()
@@ -56,5 +67,5 @@ def credit(
 ) -> None:
     """Gives an account credit and shows the ledger entry."""
     body = {"amount_usd": amount_usd, "reason": reason, "bucket": bucket}
-    path = f"/admin/accounts/{account_id}/credits"
+    path = path_of("admin", "accounts", account_id, "credits")
     show(as_json, ask(url, api_key, lambda client: client.post(path, body)))

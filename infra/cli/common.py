@@ -55,6 +55,13 @@ def loaded(config: Path | None, **arguments: Any) -> "Settings":
         fail(str(problem), EXIT_UNUSABLE)
 
 
+def path_of(*segments: str) -> str:
+    """A path of the engine, each segment quoted."""
+    from infra.client import segment
+
+    return "".join(f"/{segment(one)}" for one in segments)
+
+
 def ask_for_all(url: str, api_key: str | None, path: str, **query: str | None) -> list[Any]:
     """Every item of a list, over all its pages."""
 
@@ -65,11 +72,16 @@ def ask_for_all(url: str, api_key: str | None, path: str, **query: str | None) -
 
 
 def ask(url: str, api_key: str | None, work: Callable[["Client"], Awaitable[T]]) -> T:
-    """Does `work` with a client of the engine; exits 1 when refused, 3 when nobody answers."""
-    from infra.client import Client, Refused, Unreachable
+    """Does `work` with a client of the engine.
+
+    Exits 1 when refused, 2 when the key or the URL cannot be one, 3 when nobody answers.
+    """
+    from infra.client import Client, NoAddress, Refused, Unreachable
 
     if api_key is None:
         fail("no API key: pass --api-key or set GATEWAYZ_API_KEY", EXIT_UNUSABLE)
+    if not (api_key.isascii() and api_key.isprintable()):
+        fail("the API key has a line break or another character that no key has", EXIT_UNUSABLE)
 
     async def connected() -> T:
         async with Client(url, api_key) as client:
@@ -77,6 +89,8 @@ def ask(url: str, api_key: str | None, work: Callable[["Client"], Awaitable[T]])
 
     try:
         return asyncio.run(connected())
+    except NoAddress as error:
+        fail(str(error), EXIT_UNUSABLE)
     except Refused as error:
         fail(str(error), EXIT_REFUSED)
     except Unreachable as error:

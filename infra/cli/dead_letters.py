@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask, ask_for_all
+from infra.cli.common import (
+    DEFAULT_URL,
+    ApiKeyOption,
+    JsonOption,
+    UrlOption,
+    ask,
+    ask_for_all,
+    path_of,
+)
 from infra.cli.output import show, show_list
 
 app = typer.Typer(
@@ -40,5 +48,5 @@ def redrive(
     as_json: JsonOption = False,
 ) -> None:
     """Handles a dead letter again; it goes when that succeeds."""
-    path = f"/admin/dead_letters/{consumer}/{position}/redrive"
+    path = path_of("admin", "dead_letters", consumer, str(position), "redrive")
     show(as_json, ask(url, api_key, lambda client: client.post(path)))

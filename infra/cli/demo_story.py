@@ -15,6 +15,7 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from domain.catalog.catalogue import InvalidCatalogue
 from domain.errors import StoreUnavailable
@@ -75,7 +76,8 @@ def _introduce(console: Console, models: DemoModels, prompts: int) -> None:
     which = "the built-in simulator (no provider is configured)"
     if not models.is_simulated:
         which = f"real models; embeddings: {models.embedding}"
-    console.print(f"[bold]{prompts} prompts[/] to [bold]{models.chat}[/]: {which}")
+    asked = (f"{prompts} prompts", "bold"), " to ", (str(models.chat), "bold")
+    console.print(Text.assemble(*asked, f": {which}"))
 
 
 class _Story:
@@ -104,7 +106,7 @@ class _Story:
         self._progress.stop()
 
     def say(self, text: str) -> None:
-        self._progress.console.print(f"[yellow]{text}[/]")
+        self._progress.console.print(Text(text, style="yellow"))
 
     def advance(self, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total)
@@ -120,7 +122,7 @@ def _promises(report: Report) -> Table:
         table.add_column(heading, overflow="fold")
     for finding in report.findings:
         sign = "[green]✓[/]" if finding.holds else "[red]✗[/]"
-        table.add_row(sign, finding.promise, finding.found)
+        table.add_row(sign, Text(finding.promise), Text(finding.found))
     return table
 
 
@@ -136,8 +138,8 @@ def _charge(report: Report) -> Panel:
             f"= {line['amount_usd']} USD",
         )
     attempts = ", ".join(f"{one['provider']} {one['outcome']}" for one in charge["attempts"])
-    head = f"{charge['job_id']} · {charge['model']} · attempts: {attempts}"
-    prices = f"prices: {charge['price_version']}"
+    head = Text(f"{charge['job_id']} · {charge['model']} · attempts: {attempts}")
+    prices = Text(f"prices: {charge['price_version']}")
     return Panel(Group(head, lines, prices), title="The dearest charge, explained", expand=False)
 
 

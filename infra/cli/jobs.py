@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from infra.cli.common import (
     DEFAULT_URL,
@@ -14,6 +15,7 @@ from infra.cli.common import (
     LimitOption,
     UrlOption,
     ask,
+    path_of,
 )
 from infra.cli.job_input import job_request, pairs
 from infra.cli.output import console, echo_json, show, show_list, time_of
@@ -95,7 +97,7 @@ def show_job(
     as_json: JsonOption = False,
 ) -> None:
     """Shows a job."""
-    show(as_json, ask(url, api_key, lambda client: client.get(f"/v1/jobs/{job_id}")))
+    show(as_json, ask(url, api_key, lambda client: client.get(path_of("v1", "jobs", job_id))))
 
 
 @app.command()
@@ -106,7 +108,7 @@ def result(
     as_json: JsonOption = False,
 ) -> None:
     """Shows the answer: a chat's text, with --json the endpoint's whole response body."""
-    body = ask(url, api_key, lambda client: client.get(f"/v1/jobs/{job_id}/result"))
+    body = ask(url, api_key, lambda client: client.get(path_of("v1", "jobs", job_id, "result")))
     texts = [choice["message"].get("content") for choice in body.get("choices", ())]
     if as_json or not texts:
         echo_json(body)
@@ -144,7 +146,10 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Stops a job; it costs nothing."""
-    show(as_json, ask(url, api_key, lambda client: client.post(f"/v1/jobs/{job_id}/cancel")))
+    show(
+        as_json,
+        ask(url, api_key, lambda client: client.post(path_of("v1", "jobs", job_id, "cancel"))),
+    )
 
 
 def _optional(
@@ -170,10 +175,11 @@ async def _submitted(
     return job
 
 
-def _timeline_line(entry: Mapping[str, Any], after: float) -> str:
+def _timeline_line(entry: Mapping[str, Any], after: float) -> Text:
     told = {name: entry["data"][name] for name in TOLD if entry["data"].get(name) is not None}
     detail = "  ".join(f"{name}={_short(value)}" for name, value in told.items())
-    return f"{time_of(entry['created_at'])} +{after:7.3f} s  [bold]{entry['type']}[/]  {detail}"
+    head = f"{time_of(entry['created_at'])} +{after:7.3f} s  "
+    return Text.assemble(head, (entry["type"], "bold"), f"  {detail}")
 
 
 def _short(value: Any) -> str:

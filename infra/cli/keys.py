@@ -6,7 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from domain.durations import seconds_of
-from infra.cli.common import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption, ask, ask_for_all
+from infra.cli.common import (
+    DEFAULT_URL,
+    ApiKeyOption,
+    JsonOption,
+    UrlOption,
+    ask,
+    ask_for_all,
+    path_of,
+)
 from infra.cli.output import Column, show, show_list
 
 app = typer.Typer(help="API keys of the account (scope keys).", no_args_is_help=True)
@@ -73,7 +81,9 @@ def update(
     """Changes a key's name, scopes or expiry; what is left out stays."""
     changes = _changes(name, scope, expires_in)
     reply = ask(
-        url, api_key, lambda client: client.send("PATCH", f"/v1/keys/{key_id}", body=changes)
+        url,
+        api_key,
+        lambda client: client.send("PATCH", path_of("v1", "keys", key_id), body=changes),
     )
     show(as_json, reply.body)
 
@@ -88,7 +98,7 @@ def rotate(
 ) -> None:
     """Gives a key a new secret and shows it, this once."""
     body = {"overlap_seconds": int(overlap or 0)}
-    path = f"/v1/keys/{key_id}/rotate"
+    path = path_of("v1", "keys", key_id, "rotate")
     _show_secret(as_json, ask(url, api_key, lambda client: client.post(path, body)))
 
 
@@ -100,7 +110,10 @@ def revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Stops a key at once."""
-    show(as_json, ask(url, api_key, lambda client: client.post(f"/v1/keys/{key_id}/revoke")))
+    show(
+        as_json,
+        ask(url, api_key, lambda client: client.post(path_of("v1", "keys", key_id, "revoke"))),
+    )
 
 
 def _changes(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from domain.errors import StoreUnavailable
 from infra.cli.common import (
@@ -120,4 +121,5 @@ def _print_rows(rows: Iterable["StoredRow"], as_json: bool) -> None:
         else:
             at = time_of(envelope["at"] / 1000)
             actor = "/".join(envelope["actor"])
-            out.print(f"{row.position:>8}  {at}  [bold]{row.topic}[/]  {row.stream}  {actor}")
+            head, rest = f"{row.position:>8}  {at}  ", f"  {row.stream}  {actor}"
+            out.print(Text.assemble(head, (row.topic, "bold"), rest))

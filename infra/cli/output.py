@@ -1,4 +1,7 @@
-"""How the commands answer: a table or lines for people, JSON for machines."""
+"""How the commands answer: a table or lines for people, JSON for machines.
+
+What comes from outside is shown as it is: a name such as `[red]bob` is no markup.
+"""
 
 import json
 import sys
@@ -10,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 Column = str | Callable[[Mapping[str, Any]], Any]
 # Without a terminal nothing is cut off.
@@ -33,7 +37,7 @@ def show(as_json: bool, item: Mapping[str, Any]) -> None:
         return
     grid = Table.grid(padding=(0, 2))
     for name, value in item.items():
-        grid.add_row(f"[bold]{name}[/]", _text(name, value))
+        grid.add_row(Text(name, style="bold"), Text(_text(name, value)))
     console().print(grid)
 
 
@@ -49,7 +53,7 @@ def show_list(
     for name in columns:
         table.add_column(name, overflow="fold")
     for item in items:
-        table.add_row(*(_cell(item, column) for column in columns.values()))
+        table.add_row(*(Text(_cell(item, column)) for column in columns.values()))
     console().print(table)
 
 

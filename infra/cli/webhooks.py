@@ -11,6 +11,7 @@ from infra.cli.common import (
     LimitOption,
     UrlOption,
     ask,
+    path_of,
 )
 from infra.cli.output import Column, show, show_list
 
@@ -71,7 +72,7 @@ def enable(
     as_json: JsonOption = False,
 ) -> None:
     """Turns an endpoint on again."""
-    _post(f"{endpoint_id}", {"enabled": True}, url, api_key, as_json)
+    _post(_endpoint(endpoint_id), {"enabled": True}, url, api_key, as_json)
 
 
 @app.command()
@@ -82,7 +83,7 @@ def delete(
     as_json: JsonOption = False,
 ) -> None:
     """Removes an endpoint."""
-    reply = ask(url, api_key, lambda client: client.send("DELETE", f"{PATH}/{endpoint_id}"))
+    reply = ask(url, api_key, lambda client: client.send("DELETE", _endpoint(endpoint_id)))
     show(as_json, reply.body)
 
 
@@ -104,7 +105,7 @@ def rotate_secret(
 ) -> None:
     """Makes a new signing secret and shows it."""
     body = {"overlap_seconds": overlap_seconds}
-    _post(f"{endpoint_id}/rotate_secret", body, url, api_key, as_json)
+    _post(_endpoint(endpoint_id, "rotate_secret"), body, url, api_key, as_json)
 
 
 @app.command("test")
@@ -115,7 +116,7 @@ def ping(
     as_json: JsonOption = False,
 ) -> None:
     """Sends a signed test message and shows what came back."""
-    _post(f"{endpoint_id}/test", None, url, api_key, as_json)
+    _post(_endpoint(endpoint_id, "test"), None, url, api_key, as_json)
 
 
 @app.command()
@@ -129,7 +130,7 @@ def replay(
 ) -> None:
     """Delivers every event of a time again."""
     body = {"since": since} if until is None else {"since": since, "until": until}
-    _post(f"{endpoint_id}/replay", body, url, api_key, as_json)
+    _post(_endpoint(endpoint_id, "replay"), body, url, api_key, as_json)
 
 
 @app.command()
@@ -155,11 +156,15 @@ def redeliver(
     as_json: JsonOption = False,
 ) -> None:
     """Makes a delivery again, under the same message id."""
-    path = f"/v1/webhook_deliveries/{delivery_id}/redeliver"
+    path = path_of("v1", "webhook_deliveries", delivery_id, "redeliver")
     show(as_json, ask(url, api_key, lambda client: client.post(path)))
+
+
+def _endpoint(*segments: str) -> str:
+    return path_of("v1", "webhook_endpoints", *segments)
 
 
 def _post(
     path: str, body: dict[str, Any] | None, url: str, api_key: str | None, as_json: bool
 ) -> None:
-    show(as_json, ask(url, api_key, lambda client: client.post(f"{PATH}/{path}", body)))
+    show(as_json, ask(url, api_key, lambda client: client.post(path, body)))

@@ -132,6 +132,36 @@ async def test_cancelling_a_finished_job_is_refused(owner: Cli) -> None:
     assert "job_finished" in refused.stderr
 
 
+@pytest.mark.parametrize("name", ["[/x]", "[red]bob", "[link=http://x]y"])
+async def test_a_name_is_shown_as_it_is(admin: Cli, name: str) -> None:
+    opened = await admin("accounts", "create", name)
+    assert (opened.exit_code, opened.exception) == (0, None)
+    assert name in opened.stdout
+    assert "gw_live_" in opened.stdout
+    assert name in (await admin("accounts", "list")).stdout
+
+
+@pytest.mark.parametrize("job_id", ["../../admin/accounts", "..", "x?status=queued", "x#y"])
+async def test_an_id_reaches_no_other_route(admin: Cli, job_id: str) -> None:
+    refused = await admin("jobs", "show", job_id)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "HTTP 404" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8080", "ftp://x", "http://", "http://[::1", "http://a b"]
+)
+async def test_what_is_no_address_exits_2(url: str) -> None:
+    done = await invoke("jobs", "list", "--url", url, "--api-key", "gw_x")
+    assert (done.exit_code, url in done.stderr) == (2, True)
+
+
+async def test_a_key_with_a_line_break_is_refused_in_words() -> None:
+    done = await invoke("jobs", "list", "--api-key", "gw_live_x\n")
+    assert done.exit_code == 2
+    assert "line break" in done.stderr
+
+
 async def test_a_list_has_every_page(owner: Cli, account: Account) -> None:
     for _ in range(21):
         await account.key("jobs")
