@@ -106,9 +106,16 @@ def failure_response(request: Request, error: Exception) -> Response:
     match error:
         case DomainError():
             return domain_error_response(request, error)
-        case StoreUnavailable() | ReadModelUnavailable():
+        case StoreUnavailable():
             log.error("store.unavailable", error=str(error))
             unavailable = Unavailable("the engine cannot record new work now; please try again")
+            return domain_error_response(request, unavailable)
+        case ReadModelUnavailable():
+            log.error("read_models.unavailable", error=str(error))
+            unavailable = Unavailable(
+                "this answer cannot be computed just now; please try again",
+                code="read_models_unavailable",
+            )
             return domain_error_response(request, unavailable)
         case ClientDisconnect():
             return Response(status_code=499)  # nobody reads it

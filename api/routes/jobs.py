@@ -33,6 +33,8 @@ SCOPES: tuple[Scope, ...] = ("jobs", "inference")
 JobCaller = Annotated[Caller, require(*SCOPES)]
 # How long a wait goes on before it asks again whether its key still holds.
 KEY_CHECK_SECONDS = 0.5
+MAX_METADATA_FILTERS = 16
+FILTERS = frozenset({"limit", "after", "order", "as_of", "status", "model", "endpoint"})
 History = tuple[Recorded[Event], ...]
 
 router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
@@ -228,14 +230,24 @@ async def list_jobs(
     endpoint: Endpoint | None = None,
 ) -> dict[str, Any]:
     """The account's jobs; `metadata.<key>=<value>` filters by metadata."""
-    known = {"limit", "after", "order", "as_of", "status", "model", "endpoint"}
+    query = queries.list_jobs(
+        caller.account_id,
+        page,
+        status=status,
+        model=model,
+        endpoint=endpoint,
+        metadata=_metadata_filters(request),
+    )
+    return await answer(ports, query, page)
+
+
+def _metadata_filters(request: Request) -> dict[str, str]:
     metadata: dict[str, str] = {}
     for name, value in request.query_params.items():
         if name.startswith("metadata."):
             metadata[name.removeprefix("metadata.")] = value
-        elif name not in known:
+        elif name not in FILTERS:
             raise InvalidRequest(f"unknown query parameter {name[:80]!r}", param=name[:80])
-    query = queries.list_jobs(
-        caller.account_id, page, status=status, model=model, endpoint=endpoint, metadata=metadata
-    )
-    return await answer(ports, query, page)
+    if len(metadata) > MAX_METADATA_FILTERS:
+        raise InvalidRequest(f"at most {MAX_METADATA_FILTERS} metadata filters", param="metadata")
+    return metadata

@@ -110,6 +110,7 @@ QUERIES = [
     "/v1/jobs?as_of=nonsense",
     "/v1/jobs?as_of=99999999",
     "/v1/jobs?colour=red",
+    "/v1/jobs?" + "&".join(f"metadata.key{number}=x" for number in range(17)),
     "/v1/billing/ledger?after=nonsense",
     "/v1/billing/ledger?type=gift",
     "/v1/billing/charges?as_of=-1",

@@ -1,0 +1,27 @@
+"""Failures as replies: what a client is told, and whether it may try again."""
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+
+from api.errors import failure_response
+from domain.errors import StoreUnavailable
+from domain.ports.read_models import ReadModelUnavailable
+
+
+def reply_to(error: Exception) -> tuple[int, dict[str, Any]]:
+    response = failure_response(Request({"type": "http"}), error)
+    return response.status_code, json.loads(response.body)["error"]
+
+
+def test_a_read_model_that_is_away_says_nothing_of_new_work() -> None:
+    status, error = reply_to(ReadModelUnavailable("too many SQL variables"))
+    assert (status, error["code"]) == (503, "read_models_unavailable")
+    assert error["message"].startswith("this answer cannot be computed just now")
+
+
+def test_a_store_that_is_away_takes_no_new_work() -> None:
+    status, error = reply_to(StoreUnavailable("the disk is full"))
+    assert (status, error["code"]) == (503, "service_unavailable")
+    assert error["message"].startswith("the engine cannot record new work")
