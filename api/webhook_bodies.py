@@ -54,10 +54,14 @@ class PingBody(Body):
 
 
 class ReplayBody(Body):
-    """`POST /v1/webhook_endpoints/{id}/replay`: the events recorded in that time."""
+    """`POST /v1/webhook_endpoints/{id}/replay`: the events recorded in that time.
+
+    `after` goes on where an earlier call stopped: its `next_after`.
+    """
 
     since: UnixSeconds
     until: UnixSeconds | None = None
+    after: Annotated[int, Field(ge=0, lt=2**53)] = 0
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

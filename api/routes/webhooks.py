@@ -30,7 +30,7 @@ from domain.webhooks.registration import (
     rotate_default_secret,
     rotate_endpoint_secret,
 )
-from domain.webhooks.replay import replay
+from domain.webhooks.replay import Window, replay
 from domain.webhooks.retry import is_success
 from domain.webhooks.types import EVENT_TYPES
 
@@ -217,20 +217,26 @@ async def ping_endpoint(
 async def replay_endpoint(
     endpoint_id: str, body: ReplayBody, caller: WebhookCaller, ports: Ports
 ) -> dict[str, Any]:
-    """Delivers every event since a time, those missed while the endpoint was off as well."""
+    """Delivers the events of at most 7 days, those missed while the endpoint was off as well.
+
+    One call makes at most 1,000 deliveries due. With `has_more`, call again with the answer's
+    `since` and `until`, and its `next_after` as `after`.
+    """
     endpoint = _own(ports, caller, endpoint_id).endpoint
     if not endpoint.enabled:
         raise Conflict("the endpoint is disabled; enable it first", code="endpoint_disabled")
     now = ports.clock.now()
-    since = int(body.since * 1000)
-    until = now if body.until is None else int(body.until * 1000)
-    count = await replay(ports.store, endpoint, since, until, now, caller.origin())
+    until = now if body.until is None else round(body.until * 1000)
+    window = Window(round(body.since * 1000), until, body.after)
+    replayed = await replay(ports.store, endpoint, window, now, caller.origin())
     return {
         "object": "webhook_endpoint.replay",
         "webhook_endpoint_id": endpoint_id,
-        "since": since / 1000,
-        "until": until / 1000,
-        "deliveries": count,
+        "since": window.since / 1000,
+        "until": window.until / 1000,
+        "deliveries": replayed.deliveries,
+        "has_more": replayed.next_after is not None,
+        "next_after": replayed.next_after,
     }
 
 

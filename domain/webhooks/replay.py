@@ -1,49 +1,121 @@
-"""Replay: every event since a time is delivered to one endpoint, again or for the first time."""
+"""Replay: the events of a time are delivered to one endpoint, again or for the first time.
 
-from dataclasses import replace
+The log is everybody's, so one call reads and schedules a bounded part of it and says where the
+next one goes on.
+"""
 
-from domain.event import Origin, Recorded
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from domain.errors import InvalidRequest, VersionConflict
+from domain.event import Event, Origin, Recorded
+from domain.execute import fold
 from domain.inference.events import TERMINAL
-from domain.ports.event_store import EventStore, LogEntry
+from domain.ports.event_store import Append, EventStore, LogEntry, StreamWrite
 from domain.webhooks.commands import EnsureDelivery
+from domain.webhooks.decide import decide_delivery
+from domain.webhooks.events import DeliveryScheduled
 from domain.webhooks.handle import change_delivery
 from domain.webhooks.schedule import delivery_to
-from domain.webhooks.state import Endpoint
+from domain.webhooks.state import Endpoint, evolve_delivery
 from domain.webhooks.types import TYPE_OF, subscribes, tells_of_a_job
 
-PAGE = 500
+# Read in one go, and recorded in one append.
+PAGE = 100
+MAX_READ = 10_000
+MAX_DELIVERIES = 1_000
+LONGEST_MS = 7 * 24 * 3600 * 1000
 NAMES = tuple(event_type.event_name for event_type in TERMINAL)
 
 
-async def replay(
-    store: EventStore, endpoint: Endpoint, since: int, until: int, now: int, origin: Origin
-) -> int:
-    """Makes the deliveries of the account's events recorded in [since, until] due at `now`.
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The events recorded in [since, until] (Unix ms) that stand after the position `after`.
 
-    Times are Unix milliseconds. Returns how many were made due; a delivery that is still being
-    tried is left alone. What the endpoint missed while it was off is scheduled too.
+    Raises `InvalidRequest` when it spans more than seven days.
     """
-    scheduled = 0
-    position = await _position_before(store, since)
-    while page := await store.read_log(position, PAGE, NAMES):
-        for entry in page:
-            if _time_of(entry) > until:
-                return scheduled
-            scheduled += await _deliver(store, endpoint, entry, now, origin)
+
+    since: int
+    until: int
+    after: int = 0
+
+    def __post_init__(self) -> None:
+        if self.until - self.since > LONGEST_MS:
+            raise InvalidRequest(
+                "a replay spans at most 7 days; name an earlier until",
+                code="replay_too_long",
+                param="until",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many deliveries were made due, and the position to go on after; None at the end."""
+
+    deliveries: int
+    next_after: int | None
+
+
+async def replay(
+    store: EventStore, endpoint: Endpoint, window: Window, now: int, origin: Origin
+) -> Replayed:
+    """Makes deliveries of the account's events in the window due at `now`.
+
+    A delivery that is still being tried is left alone. What the endpoint missed while it was off
+    is scheduled too. One call reads at most `MAX_READ` events of all accounts and makes at most
+    `MAX_DELIVERIES` due.
+    """
+    position = max(window.after, await _position_before(store, window.since))
+    made = 0
+    for _ in range(MAX_READ // PAGE):
+        page = await store.read_log(position, PAGE, NAMES)
+        within = list(takewhile(lambda entry: _time_of(entry) <= window.until, page))
+        made += await _make_due(store, _deliveries(within, endpoint, now), origin)
+        if len(within) < PAGE:
+            return Replayed(made, None)
         position = page[-1].position
-    return scheduled
+        if made > MAX_DELIVERIES - PAGE:
+            break
+    return Replayed(made, position)
 
 
-async def _deliver(
-    store: EventStore, endpoint: Endpoint, entry: LogEntry, now: int, origin: Origin
+def _deliveries(
+    entries: Sequence[LogEntry], endpoint: Endpoint, now: int
+) -> list[DeliveryScheduled]:
+    return [
+        replace(delivery_to(entry, endpoint), due_at=now)
+        for entry in entries
+        if tells_of_a_job(entry)
+        and entry.account_id == endpoint.account_id
+        and subscribes(endpoint.event_types, TYPE_OF[type(entry.event)])
+    ]
+
+
+async def _make_due(
+    store: EventStore, deliveries: Sequence[DeliveryScheduled], origin: Origin
 ) -> int:
-    if not tells_of_a_job(entry) or entry.account_id != endpoint.account_id:
+    """One append for all; when one of them has moved on meanwhile, one for each."""
+    writes = [write for each in deliveries if (write := await _write(store, each))]
+    if not writes:
         return 0
-    if not subscribes(endpoint.event_types, TYPE_OF[type(entry.event)]):
-        return 0
-    delivery = replace(delivery_to(entry, endpoint), due_at=now)
-    command = EnsureDelivery(delivery)
-    return len(await change_delivery(store, delivery.delivery_id, command, origin))
+    try:
+        return len(await store.append(Append(origin, tuple(writes))))
+    except VersionConflict:
+        recorded = [await _make_one_due(store, each, origin) for each in deliveries]
+        return sum(map(len, recorded))
+
+
+async def _write(store: EventStore, wanted: DeliveryScheduled) -> StreamWrite | None:
+    history = await store.read_stream(wanted.delivery_id)
+    events = decide_delivery(fold(history, evolve_delivery), EnsureDelivery(wanted))
+    return StreamWrite(wanted.delivery_id, len(history), events) if events else None
+
+
+async def _make_one_due(
+    store: EventStore, wanted: DeliveryScheduled, origin: Origin
+) -> tuple[Recorded[Event], ...]:
+    return await change_delivery(store, wanted.delivery_id, EnsureDelivery(wanted), origin)
 
 
 async def _position_before(store: EventStore, since: int) -> int:

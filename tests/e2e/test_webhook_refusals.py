@@ -120,7 +120,19 @@ async def test_a_bad_endpoint_is_refused_and_nothing_is_recorded(
     assert gateway.head == head
 
 
-@pytest.mark.parametrize("body", [{}, {"since": 2, "until": 1}, {"since": -1}, {"since": "now"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"since": 2, "until": 1},
+        {"since": -1},
+        {"since": "now"},
+        {"since": 1, "until": 604_802},
+        {"since": 1},
+        {"since": 1, "until": 2, "after": -1},
+        {"since": 1, "until": 2, "after": 2**53},
+    ],
+)
 async def test_a_bad_replay_is_refused(
     account: Account, receiver: WebhookReceiver, body: dict[str, Any]
 ) -> None:

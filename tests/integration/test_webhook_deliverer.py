@@ -1,4 +1,4 @@
-"""The deliverer over restarts, drains, replays and slow hosts, with a real receiver."""
+"""The deliverer over restarts, drains and slow hosts, with a real receiver."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +16,6 @@ from domain.ports.webhook_sender import SendResult
 from domain.webhooks.commands import Redeliver
 from domain.webhooks.events import DeliveryAttempted
 from domain.webhooks.handle import change_delivery
-from domain.webhooks.replay import replay
 from tests.support.webhook_engine import ACCOUNT, ORIGIN, QUICK, WebhookEngine, webhook_engine
 from tests.support.webhook_receiver import Reply, WebhookReceiver
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
@@ -74,33 +73,6 @@ async def test_a_redelivery_sends_the_same_message_again(
     await change_delivery(engine.store, delivery_id, Redeliver(0), ORIGIN)
     first, second = await receiver.count(2)
     assert (first.message_id, first.body) == (second.message_id, second.body)
-
-
-async def test_a_replay_delivers_what_came_before_the_endpoint(
-    engine: WebhookEngine, receiver: WebhookReceiver
-) -> None:
-    ended = [await engine.complete_job() for _ in range(3)]
-    await engine.scheduled()
-    endpoint_id, _ = await engine.create_endpoint(receiver.url)
-    listed = engine.directory.get(ACCOUNT, endpoint_id)
-    assert listed is not None
-    count = await replay(engine.store, listed.endpoint, ended[0].recorded_at, 2**60, 0, ORIGIN)
-    received = await receiver.count(3)
-    assert count == 3
-    assert {r.message_id for r in received} == {event.event_id for event in ended}
-
-
-async def test_a_replay_keeps_to_its_times(engine: WebhookEngine) -> None:
-    before = await engine.complete_job()
-    await asyncio.sleep(0.005)
-    within = await engine.complete_job()
-    await asyncio.sleep(0.005)
-    await engine.complete_job()
-    endpoint_id, _ = await engine.create_endpoint("http://127.0.0.1:1/")
-    listed = engine.directory.get(ACCOUNT, endpoint_id)
-    assert listed is not None
-    since, until = before.recorded_at + 1, within.recorded_at
-    assert await replay(engine.store, listed.endpoint, since, until, 2**60, ORIGIN) == 1
 
 
 async def test_a_ping_is_signed_sent_once_and_recorded(

@@ -12,7 +12,7 @@ from standardwebhooks import WebhookVerificationError
 from domain.inference.events import WebhookTarget
 from domain.webhooks.commands import DeleteEndpoint, RotateSecret, UpdateEndpoint
 from domain.webhooks.events import DeliveryAttempted
-from domain.webhooks.replay import replay
+from domain.webhooks.replay import Window, replay
 from domain.webhooks.secrets import secret_context
 from tests.support.webhook_engine import ACCOUNT, ORIGIN, WebhookEngine, webhook_engine
 from tests.support.webhook_receiver import Reply, WebhookReceiver
@@ -104,7 +104,8 @@ async def test_an_erased_answer_is_left_out(
     endpoint_id, _ = await engine.create_endpoint(receiver.url)
     listed = engine.directory.get(ACCOUNT, endpoint_id)
     assert listed is not None
-    await replay(engine.store, listed.endpoint, 0, 2**60, 0, ORIGIN)
+    now = engine.ports.clock.now()
+    await replay(engine.store, listed.endpoint, Window(now - 60_000, now), now, ORIGIN)
     (received,) = await receiver.count(1)
     assert received.message["data"]["status"] == "succeeded"
     assert "result" not in received.message["data"]
