@@ -165,3 +165,12 @@ async def test_an_answer_as_of_a_position_stays_the_same(account: Account, path:
     await account.finished(await account.submit())
     assert (await account.get(f"{path}?as_of={position}")).body == before
     assert (await account.get(path)).body != before
+
+
+async def test_a_position_of_a_timeline_is_good_for_a_list_at_once(account: Account) -> None:
+    for _ in range(10):
+        job_id = await account.submit()
+        position = (await account.get(f"/v1/jobs/{job_id}/events")).json["as_of"]
+        reply = await account.get(f"/v1/jobs?as_of={position}")
+        assert reply.status == 200, reply.body
+        assert reply.json["data"][0]["id"] == job_id

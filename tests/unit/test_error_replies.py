@@ -12,7 +12,7 @@ from domain.ports.read_models import ReadModelUnavailable
 
 def reply_to(error: Exception) -> tuple[int, dict[str, Any]]:
     response = failure_response(Request({"type": "http"}), error)
-    return response.status_code, json.loads(response.body)["error"]
+    return response.status_code, json.loads(bytes(response.body))["error"]
 
 
 def test_a_read_model_that_is_away_says_nothing_of_new_work() -> None:
