@@ -60,6 +60,12 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
         )
 
 
+def check_master_key(settings: Settings) -> None:
+    """Raises `MasterKeyProblem` unless the master key can be used; makes no file."""
+    if settings.master_key is not None or settings.master_key_path.exists():
+        _master_key(settings)
+
+
 def _master_key(settings: Settings) -> MasterKey:
     if settings.master_key is not None:
         return MasterKey.from_base64(settings.master_key.get_secret_value())

@@ -75,6 +75,11 @@ class Model:
             output_picodollars=_per_token(offer.output),
         )
 
+    @property
+    def is_served(self) -> bool:
+        """Whether there is an endpoint for its kind."""
+        return self.kind in KIND_OF_ENDPOINT.values()
+
     def _is_meant(self, price: TokenPrice | None) -> bool:
         return price is not None and (self.free or price.picodollars_per_token > 0)
 
@@ -85,6 +90,10 @@ class Resolved:
 
     model: Model
     offers: tuple[PricedOffer, ...]
+
+    @property
+    def is_callable(self) -> bool:
+        return bool(self.offers) and self.model.is_served
 
 
 class Catalogue:
@@ -137,7 +146,11 @@ class Catalogue:
     def listed(self) -> tuple[Resolved, ...]:
         """Every model that can be called, in the order listed."""
         every = (self._by_name[model.id] for model in self.models)
-        return tuple(resolved for resolved in every if resolved.offers)
+        return tuple(resolved for resolved in every if resolved.is_callable)
+
+    def unserved(self) -> tuple[Model, ...]:
+        """Models of a kind that no endpoint serves."""
+        return tuple(model for model in self.models if not model.is_served)
 
     def priced_offers(self) -> tuple[PricedOffer, ...]:
         """Every offer with a price, of disabled providers too."""
@@ -164,7 +177,7 @@ class Catalogue:
         return "has no price and cannot be called"
 
     def _suggestion(self, requested: str) -> str:
-        names = [name for name, resolved in self._by_name.items() if resolved.offers]
+        names = [name for name, resolved in self._by_name.items() if resolved.is_callable]
         close = get_close_matches(requested[:MAX_NAME_LENGTH], names, n=3, cutoff=0.5)
         return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 

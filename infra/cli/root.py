@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvloop
@@ -24,6 +24,9 @@ from infra.cli.common import (
 from infra.cli.demo import demo
 from infra.cli.output import Column, echo_json, show_list
 from infra.data_dir import DataDirectoryInUse
+
+if TYPE_CHECKING:
+    from infra.settings import Settings
 
 app = typer.Typer(
     name="gatewayz",
@@ -61,6 +64,7 @@ def serve(
 ) -> None:
     """Runs the engine and its HTTP server in this process."""
     settings = loaded(config, data_dir=data, host=host, port=port)
+    _tell_unapplied(settings)
     from adapters.crypto.master_key import MasterKeyProblem
     from domain.catalog.catalogue import InvalidCatalogue
     from domain.errors import StoreUnavailable
@@ -86,18 +90,24 @@ def serve(
 def check(config: ConfigOption = None, data: DataOption = None) -> None:
     """Validates the configuration without starting anything; says what it sells."""
     settings = loaded(config, data_dir=data)
+    _tell_unapplied(settings)
+    from adapters.crypto.master_key import MasterKeyProblem
     from domain.catalog.catalogue import InvalidCatalogue
     from infra.offers import build_catalogue
+    from infra.storage import check_master_key
 
     try:
         sold = build_catalogue(settings)
-    except InvalidCatalogue as problem:
+        check_master_key(settings)
+    except (InvalidCatalogue, MasterKeyProblem, OSError) as problem:
         fail(str(problem), EXIT_UNUSABLE)
     usable = ", ".join(settings.usable_providers) or "none"
     typer.echo(f"the configuration is valid; providers: {usable}")
     typer.echo(f"models on sale: {', '.join(one.model.id for one in sold.listed()) or 'none'}")
     for model, offer in sold.unpriced_offers():
         typer.echo(f"not sold for want of a price: {model.id} at {offer.provider}")
+    for model in sold.unserved():
+        typer.echo(f"not sold, as no endpoint serves kind {model.kind}: {model.id}")
 
 
 @app.command()
@@ -125,6 +135,11 @@ def catalogue(as_json: JsonOption = False) -> None:
         echo_json(schema_document())
     else:
         typer.echo(render())
+
+
+def _tell_unapplied(settings: "Settings") -> None:
+    for name in settings.unapplied:
+        typer.secho(f"warning: {name} is set and not applied yet", err=True, fg="yellow")
 
 
 def _offers(model: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from infra.settings.root import Settings
+from infra.settings.section import Section
 from infra.type_names import is_duration, table_row, type_name
 
 HEAD = """# Configuration
@@ -33,6 +34,7 @@ you sell and their prices under `models`: an offer without a price is not sold. 
 """
 # Filled in while reading, not to be set.
 INTERNAL = {"unset_variables"}
+NOT_APPLIED = "**Accepted for forward compatibility, not applied yet.**"
 
 
 def render() -> str:
@@ -50,6 +52,8 @@ def _table(name: str, model: type[BaseModel]) -> Iterator[str]:
     yield f"## {title}\n"
     if intro:
         yield f"{intro.splitlines()[0]}\n"
+    if issubclass(model, Section) and not model.applied:
+        yield f"{NOT_APPLIED}\n"
     yield from ("| Name | Type | Default | Meaning |", "|---|---|---|---|")
     nested: list[tuple[str, type[BaseModel]]] = []
     for field_name, field in model.model_fields.items():

@@ -12,7 +12,7 @@ from pydantic_settings import (
 )
 
 from infra.settings.offers import ModelSettings, ProviderSettings
-from infra.settings.section import require_none
+from infra.settings.section import Section, require_none
 from infra.settings.sections import (
     AttemptSettings,
     BreakerSettings,
@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     def master_key_path(self) -> Path:
         """The key file that is read when no master key is set."""
         return self.master_key_file or self.data_dir / "master.key"
+
+    @property
+    def unapplied(self) -> tuple[str, ...]:
+        """The groups that the file or the environment sets and nothing applies yet."""
+        groups = ((name, getattr(self, name)) for name in sorted(self.model_fields_set))
+        return tuple(name for name, one in groups if isinstance(one, Section) and not one.applied)
 
     @property
     def usable_providers(self) -> dict[str, ProviderSettings]:

@@ -1,12 +1,18 @@
 """What every group of settings has in common."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A group of settings: unknown names are refused, values never change."""
+    """A group of settings: unknown names are refused, values never change.
+
+    What is not `applied` is read and checked, so that a configuration may hold it already.
+    """
+
+    applied: ClassVar[bool] = True
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True

@@ -18,6 +18,13 @@ class RoutingSettings(Section):
         description="`price`: the cheapest first; `order`: as the offers are listed.",
     )
 
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _is_there_already(cls, strategy: object) -> object:
+        if strategy in ("latency", "throughput", "balanced"):
+            raise ValueError(f"{strategy!r} is not there yet: use 'price' or 'order'")
+        return strategy
+
 
 class AttemptSettings(Section):
     """How long one call to a provider may take, and how many calls a job may make."""
@@ -47,6 +54,8 @@ class AttemptSettings(Section):
 
 class BreakerSettings(Section):
     """When a provider that fails is left alone, and when it is tried again."""
+
+    applied = False
 
     consecutive_failures: int = Field(
         default=5, ge=1, description="Failures in a row that open it."
@@ -84,7 +93,9 @@ class WebhookSettings(Section):
 class LimitSettings(Section):
     """What callers may ask of the gateway in a given time."""
 
-    enabled: bool = Field(default=True, description="Whether the limits are applied.")
+    applied = False
+
+    enabled: bool = Field(default=False, description="Whether the limits are applied.")
     ip_per_minute: int = Field(default=300, ge=1, description="Requests from one address.")
     anonymous_per_day: int = Field(default=3, ge=0, description="Requests without a key.")
 

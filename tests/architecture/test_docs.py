@@ -26,3 +26,9 @@ def test_the_configuration_page_names_every_setting() -> None:
     page = reference.render()
     assert all(f"`{name}`" in page for name in ("data_dir", "retry_schedule", "native_id"))
     assert "unset_variables" not in page
+
+
+def test_the_configuration_page_says_what_is_not_applied() -> None:
+    before, _, limits = reference.render().partition("## `limits`")
+    assert reference.NOT_APPLIED in limits.partition("## ")[0]
+    assert reference.NOT_APPLIED in before.partition("## `breaker`")[2].partition("## ")[0]

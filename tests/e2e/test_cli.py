@@ -1,6 +1,7 @@
 """The command line against a running engine."""
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -259,6 +260,42 @@ async def test_checking_says_what_is_sold_and_what_is_not(tmp_path: Path) -> Non
     assert "acme/alpha" in sold
     assert "acme/beta" not in sold
     assert "not sold for want of a price: acme/beta at h1" in done.stdout
+
+
+async def test_checking_names_what_is_set_and_not_applied(tmp_path: Path) -> None:
+    file = tmp_path / "gatewayz.yaml"
+    file.write_text("breaker: {window: 30}\n")
+    done = await invoke("check", "--config", str(file), GATEWAYZ_LIMITS__ENABLED="true")
+    assert done.exit_code == 0
+    warned = [line for line in done.stderr.splitlines() if "not applied yet" in line]
+    assert [line.split()[1] for line in warned] == ["breaker", "limits"]
+    assert (await invoke("check")).stderr == ""
+
+
+async def test_a_model_that_no_endpoint_serves_is_not_on_sale(tmp_path: Path) -> None:
+    offers = [{"provider": "simulator", "native_id": "a", "input": "1", "output": "2"}]
+    file = tmp_path / "gatewayz.yaml"
+    file.write_text(json.dumps({"models": {"acme/draw": {"kind": "image", "offers": offers}}}))
+    done = await invoke("check", "--config", str(file))
+    on_sale, *rest = [line for line in done.stdout.splitlines() if "sale" in line or "sold" in line]
+    assert "acme/draw" not in on_sale
+    assert rest == ["not sold, as no endpoint serves kind image: acme/draw"]
+
+
+async def test_checking_finds_a_master_key_that_cannot_be_used(tmp_path: Path) -> None:
+    done = await invoke("check", GATEWAYZ_MASTER_KEY="abc")
+    assert (done.exit_code, "master key" in done.stderr) == (2, True)
+    file = tmp_path / "master.key"
+    file.write_text(base64.b64encode(bytes(32)).decode())
+    for mode, code in ((0o644, 2), (0o600, 0)):
+        file.chmod(mode)
+        done = await invoke("check", GATEWAYZ_MASTER_KEY_FILE=str(file))
+        assert done.exit_code == code, done.stderr
+
+
+async def test_checking_makes_no_master_key(tmp_path: Path) -> None:
+    assert (await invoke("check", "--data", str(tmp_path))).exit_code == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_stops_a_start_is_told_without_a_traceback(tmp_path: Path) -> None:

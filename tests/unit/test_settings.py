@@ -255,6 +255,7 @@ def test_a_retry_schedule_that_shrinks_or_is_not_positive_is_refused(load: Load,
         "simulator: {fault_rate: 1.5}",
         "bootstrap_admin_key: short",
         "routing: {strategy: luck}",
+        "routing: {strategy: [price]}",
         "logging: {level: loud}",
         "models: {a/b: {kind: poem}}",
         "models: {a/b: {capabilities: [magic]}}",
@@ -267,6 +268,16 @@ def test_a_retry_schedule_that_shrinks_or_is_not_positive_is_refused(load: Load,
 )
 def test_a_wrong_value_is_refused(load: Load, text: str) -> None:
     assert len(problems(load, text)) == 1
+
+
+@pytest.mark.parametrize("strategy", ["latency", "throughput", "balanced"])
+def test_a_strategy_to_come_is_refused_as_such(load: Load, strategy: str) -> None:
+    found = problems(load, f"routing: {{strategy: {strategy}}}")
+    assert "not there yet" in found["routing.strategy"]
+
+
+def test_limits_are_off_as_long_as_nothing_applies_them() -> None:
+    assert not load_settings().limits.enabled
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1", "\tport: 1", "just text"])
