@@ -7,10 +7,10 @@ from starlette.types import ASGIApp
 
 from api.auth import Authenticated
 from api.errors import add_error_handlers
-from api.hot import HotRoutes
+from api.hot import COLLECTION, MEMBER, HotRoutes
 from api.openapi import add_hot_routes
 from api.ports import ApiPorts
-from api.requests import BoundedBodies, RequestIds
+from api.requests import BoundedBodies, Normalized, RequestIds
 from api.routes import admin, billing, jobs, keys, public, webhooks
 from api.submission import submit_job
 
@@ -27,12 +27,23 @@ def create_app(ports: ApiPorts) -> ASGIApp:
 
 
 def create_api(ports: ApiPorts) -> FastAPI:
-    """The FastAPI application: every route but the hot ones, and the OpenAPI document of all."""
+    """The FastAPI application: every route, and the OpenAPI document of all.
+
+    It knows the hot routes too, for what does not take the short way: other methods, HEAD.
+    """
     api = FastAPI(
-        title="Gatewayz", version=ports.version, description=DESCRIPTION, redirect_slashes=False
+        title="Gatewayz",
+        version=ports.version,
+        description=DESCRIPTION,
+        redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     api.state.ports = ports
+    api.add_middleware(Normalized)
     add_error_handlers(api)
+    api.router.add_route(COLLECTION, submit_job, ["POST"], include_in_schema=False)
+    api.router.add_route(MEMBER + "{job_id}", jobs.get_job, ["GET"], include_in_schema=False)
     for routes in (jobs, billing, webhooks, keys, admin, public):
         api.include_router(routes.router)
     _describe(api)

@@ -1,6 +1,6 @@
 """Refusals and failures as HTTP replies: the one map from error to status."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import structlog
@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api.requests import request_id_of
 from domain.billing.wallet import InsufficientCredits
@@ -50,6 +51,7 @@ HTTP_ERRORS: Mapping[int, tuple[str, str]] = {
     405: ("method_not_allowed", "this route does not take that method"),
     408: ("request_timeout", "the body did not arrive in time"),
 }
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 RETRY_AFTER_SECONDS = "1"
 
 log = structlog.get_logger(__name__)
@@ -139,7 +141,19 @@ def failure_response(request: Request, error: Exception) -> Response:
 
 def _http_exception(request: Request, error: HTTPException) -> Response:
     code, message = HTTP_ERRORS.get(error.status_code, ("http_error", "refused"))
-    return error_response(request, error.status_code, code, message)
+    response = error_response(request, error.status_code, code, message)
+    if error.status_code == 405:
+        response.headers["allow"] = ", ".join(_methods_at(request))
+    return response
+
+
+def _methods_at(request: Request) -> Iterator[str]:
+    """The methods that this path takes, over all routes: Starlette names those of the first."""
+    for method in METHODS:
+        # A HEAD is asked for as the GET that it becomes.
+        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            yield method
 
 
 def _validation_error(request: Request, error: RequestValidationError) -> Response:

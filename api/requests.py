@@ -153,3 +153,21 @@ class _Body:
             async with asyncio.timeout(self._limits.linger_seconds):
                 while self._unread:
                     await self._next()
+
+
+class Normalized:
+    """Requests in the form that FastAPI's routes know: a HEAD is a GET, every body is JSON.
+
+    The server knows the HEAD and sends no body.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = [header for header in scope["headers"] if header[0] != b"content-type"]
+            headers.append((b"content-type", b"application/json"))
+            method = "GET" if scope["method"] == "HEAD" else scope["method"]
+            scope = {**scope, "method": method, "headers": headers}
+        await self._app(scope, receive, send)

@@ -249,6 +249,46 @@ async def test_an_unknown_route_and_a_wrong_method_are_told_apart(account: Accou
     assert_refused(await account.send("PUT", "/v1/jobs"), 405, "method_not_allowed")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/jobs", "GET, HEAD, POST"),
+        ("PUT", "/v1/jobs/" + GONE, "GET, HEAD"),
+        ("DELETE", "/v1/jobs/" + GONE, "GET, HEAD"),
+        ("PATCH", "/v1/jobs/" + GONE, "GET, HEAD"),
+        ("HEAD", f"/v1/jobs/{GONE}/cancel", "POST"),
+        ("POST", "/v1/keys/key_1", "GET, HEAD, PATCH, DELETE"),
+        ("POST", "/health", "GET, HEAD"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    account: Account, method: str, path: str, allowed: str
+) -> None:
+    reply = await account.send(method, path)
+    assert (reply.status, reply.headers.get("allow")) == (405, allowed)
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/jobs", "/v1/billing/balance"])
+async def test_a_head_answers_as_its_get_without_the_body(account: Account, path: str) -> None:
+    reply = await account.send("HEAD", path)
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.headers["content-type"] == "application/json"
+
+
+async def test_a_job_answers_a_head(account: Account) -> None:
+    reply = await account.send("HEAD", f"/v1/jobs/{await account.submit()}")
+    assert (reply.status, reply.body) == (200, b"")
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_is_json_whatever_its_content_type_says(
+    account: Account, content_type: str
+) -> None:
+    headers = {"content-type": content_type}
+    reply = await account.send("POST", "/v1/keys", {"name": "second"}, headers=headers)
+    assert reply.status == 201, reply.body
+
+
 @pytest.mark.parametrize("amount", ["0", "-1", "1e3", "abc", "0.0000000000001", "99999999999"])
 async def test_a_bad_amount_of_credit_is_refused(
     engine: RunningEngine, account: Account, amount: str
