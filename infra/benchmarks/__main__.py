@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("startup", "latency", "accept", "complete", "rebuild", "interpreter_lock")
+BENCHMARKS = ("startup", "latency", "accept", "complete", "webhooks", "rebuild", "interpreter_lock")
 
 
 def main() -> None:
