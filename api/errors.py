@@ -127,9 +127,13 @@ def failure_response(request: Request, error: Exception) -> Response:
             )
         case RequestValidationError():
             return _validation_error(request, error)
+        # FastAPI wraps whatever is raised while it reads a body.
         case HTTPException(__cause__=DomainError() as refusal):
-            # FastAPI wraps whatever is raised while it reads a body.
             return domain_error_response(request, refusal)
+        case HTTPException(__cause__=RecursionError()):
+            return _invalid_json(request, "the body is nested too deeply")
+        case HTTPException(__cause__=ValueError()):  # no UTF-8, or a number of endless digits
+            return _invalid_json(request)
         case HTTPException():
             return _http_exception(request, error)
         case _:
@@ -156,10 +160,14 @@ def _methods_at(request: Request) -> Iterator[str]:
             yield method
 
 
+def _invalid_json(request: Request, message: str = "the body is not valid JSON") -> Response:
+    return error_response(request, 400, "invalid_json", message)
+
+
 def _validation_error(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return error_response(request, 400, "invalid_json", "the body is not valid JSON")
+        return _invalid_json(request)
     place = ".".join(str(part) for part in first["loc"][1:])
     message = f"{place or 'body'}: {first['msg']}"
     return error_response(request, 400, "invalid_request", message, param=place or None)

@@ -150,6 +150,14 @@ async def test_a_body_that_is_no_json_is_refused_and_leaves_no_trace(
     assert engine.head == head
 
 
+@pytest.mark.parametrize(
+    "content", [b"[" * 60_000, b'{"name": "\xff\xfe"}', b'{"name": ' + b"9" * 5000 + b"}"]
+)
+async def test_what_json_cannot_be_is_said_to_be_no_json(account: Account, content: bytes) -> None:
+    reply = await account.send("POST", "/v1/keys", content=content)
+    assert_refused(reply, 400, "invalid_json")
+
+
 async def test_an_unknown_model_comes_with_a_suggestion(account: Account) -> None:
     reply = await account.post("/v1/jobs", with_body(model="acme/alpah"))
     assert "acme/alpha" in reply.error["message"]
