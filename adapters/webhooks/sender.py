@@ -14,7 +14,6 @@ from domain.ports.webhook_sender import SendResult
 
 # Of the receiver's answer this much is read, so that the connection can be used again.
 MAX_ANSWER_BYTES = 64 * 1024
-CONNECTIONS = 256
 MAX_HEADER_BYTES = 16 * 1024
 
 
@@ -37,7 +36,7 @@ class AiohttpSender:
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
-            limit=CONNECTIONS,
+            limit=0,  # the callers bound what they send, so that no account waits for another
             resolver=self._resolver,
             socket_factory=None if self._allow_private else public_socket,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.system.clock import SystemClock
-from domain.errors import StoreUnavailable
+from domain.errors import Conflict, StoreUnavailable
 from domain.event import Event, Recorded
 from domain.inference.events import WebhookTarget
 from domain.ports.consumer import Outcome
@@ -19,7 +19,7 @@ from domain.webhooks.handle import change_delivery
 from tests.support.webhook_engine import ACCOUNT, ORIGIN, QUICK, WebhookEngine, webhook_engine
 from tests.support.webhook_receiver import Reply, WebhookReceiver
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
-from workers.webhooks.deliveries import Deliveries, Pending
+from workers.webhooks.deliveries import MAX_PINGS, Deliveries, Pending
 
 
 class AwayAtFirst:
@@ -88,6 +88,25 @@ async def test_a_ping_is_signed_sent_once_and_recorded(
     assert received.is_signed_with(secret)
     assert received.message["data"]["ping"] is True
     assert (await engine.ended(await only_delivery(engine))).status == "failed"
+
+
+async def test_an_account_sends_a_bounded_number_of_pings_at_once(
+    engine: WebhookEngine, receiver: WebhookReceiver
+) -> None:
+    receiver.always(Reply(delay=60))
+    endpoint_id, _ = await engine.create_endpoint(receiver.url)
+    listed = engine.directory.get(ACCOUNT, endpoint_id)
+    assert listed is not None
+    async with asyncio.TaskGroup() as group:
+        pings = [
+            group.create_task(engine.deliveries.ping(listed.endpoint, "job.completed", ORIGIN))
+            for _ in range(MAX_PINGS)
+        ]
+        await receiver.count(MAX_PINGS)
+        with pytest.raises(Conflict, match="test messages are being sent"):
+            await engine.deliveries.ping(listed.endpoint, "job.completed", ORIGIN)
+        for ping in pings:
+            ping.cancel()
 
 
 async def test_an_event_handled_twice_is_scheduled_once(engine: WebhookEngine) -> None:

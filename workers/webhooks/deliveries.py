@@ -1,12 +1,13 @@
 """One attempt at one delivery: read, compose, send, record."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
-from domain.errors import NotFound, StoreUnavailable
+from domain.errors import Conflict, NotFound, StoreUnavailable
 from domain.event import Event, Origin, Recorded, system_origin
 from domain.execute import fold
 from domain.ids import Kind
@@ -26,6 +27,8 @@ from workers.webhooks.composer import Composer
 
 ACTOR = "webhooks"
 BROKE = "the attempt broke on our side"
+# Of one account at once: a caller waits for each, and each holds a connection.
+MAX_PINGS = 4
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +86,7 @@ class Deliveries:
 
     def __init__(self, ports: DeliveryPorts, policy: RetryPolicy) -> None:
         self._ports, self._policy = ports, policy
+        self._pings: Counter[str] = Counter()
 
     async def pending(self, delivery_id: str) -> Pending | None:
         """The delivery, if it still waits for an attempt."""
@@ -108,7 +112,25 @@ class Deliveries:
         await self._record(pending, self._attempt(pending.delivery, at, result))
 
     async def ping(self, endpoint: Endpoint, event_type: str, origin: Origin) -> SendResult:
-        """Sends a test message now, once, and records it with what came of it."""
+        """Sends a test message now, once, and records it with what came of it.
+
+        Raises `Conflict` while `MAX_PINGS` of the account are being sent.
+        """
+        account_id = endpoint.account_id
+        if self._pings[account_id] >= MAX_PINGS:
+            raise Conflict(
+                f"{MAX_PINGS} test messages are being sent; wait for one of them",
+                code="webhook_tests_running",
+            )
+        self._pings[account_id] += 1
+        try:
+            return await self._ping(endpoint, event_type, origin)
+        finally:
+            self._pings[account_id] -= 1
+            if not self._pings[account_id]:
+                del self._pings[account_id]
+
+    async def _ping(self, endpoint: Endpoint, event_type: str, origin: Origin) -> SendResult:
         now = self._ports.clock.now()
         scheduled = self._ping_of(endpoint, event_type, now)
         target = Target(endpoint.url, endpoint.payload, endpoint.secrets)
