@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 from api.auth import Authenticated
 from api.errors import add_error_handlers
 from api.hot import COLLECTION, MEMBER, HotRoutes
-from api.openapi import add_hot_routes
+from api.openapi import add_hot_routes, operation_id
 from api.ports import ApiPorts
 from api.requests import BoundedBodies, Normalized, RequestIds
 from api.routes import admin, billing, jobs, keys, public, webhooks
@@ -36,6 +36,7 @@ def create_api(ports: ApiPorts) -> FastAPI:
         version=ports.version,
         description=DESCRIPTION,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )

@@ -1,65 +1,139 @@
-"""The part of the OpenAPI document that FastAPI does not know: hot routes and error replies."""
+"""The part of the OpenAPI document that FastAPI does not know: hot routes, replies and refusals."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from fastapi.routing import APIRoute
 
 from api.job_requests import ChatBody, EmbeddingsBody, JobRequest
+from api.schemas import REF, SCHEMAS, TEXT, reference
 
-ERROR_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["type", "code", "message", "param", "request_id"],
-            "properties": {
-                "type": {"type": "string"},
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "request_id": {"type": "string"},
-            },
-        }
-    },
+# Which object a route answers with, by its operation id.
+REPLIES = {
+    "get_health": "Health",
+    "get_ready": "Readiness",
+    "list_models": "ModelList",
+    "get_model": "Model",
+    "list_jobs": "JobList",
+    "cancel": "Job",
+    "get_events": "JobEventList",
+    "get_own_account": "OwnAccount",
+    "list_keys": "KeyList",
+    "create_key": "KeyWithSecret",
+    "get_key": "Key",
+    "update_key": "Key",
+    "rotate_key": "KeyWithSecret",
+    "revoke_key": "Key",
+    "delete_key": "Key",
+    "get_balance": "Balance",
+    "list_ledger": "LedgerEntryList",
+    "list_charges": "ChargeList",
+    "get_charge": "Charge",
+    "create_account": "AccountWithSecret",
+    "list_accounts": "AccountList",
+    "get_account": "AccountWithBalance",
+    "grant_credit": "LedgerEntry",
+    "list_dead_letters": "DeadLetterList",
+    "redrive": "DeadLetter",
+    "list_providers": "ProviderList",
+    "list_offers": "OfferList",
+    "list_projections": "ProjectionList",
 }
-JOB_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["id", "object", "status", "endpoint", "model", "created_at"],
-    "properties": {
-        "id": {"type": "string"},
-        "object": {"const": "job"},
-        "status": {
-            "enum": ["queued", "running", "succeeded", "failed", "cancelled", "expired"],
-        },
-        "endpoint": {"type": "string"},
-        "model": {"type": "string"},
-        "created_at": {"type": "number"},
-        "cost_usd": {"type": ["string", "null"]},
-    },
+# Refusals that do not follow from the form of a route.
+REFUSALS = {
+    "submit_job": ("402", "404", "422"),
+    "get_result": ("409", "410"),
+    "cancel": ("409",),
+    "update_key": ("409",),
+    "rotate_key": ("409",),
+    "redrive": ("409",),
+    "create_endpoint": ("409",),
+    "ping_endpoint": ("409",),
+    "replay_endpoint": ("409",),
+    "redeliver": ("409",),
+    "get_default_secret": ("404", "410"),
 }
-REF = "#/components/schemas/"
-STATUSES = ("400", "401", "402", "403", "404", "409", "413", "422", "503")
+# Every key may ask these.
+FOR_EVERY_KEY = {"get_own_account", "list_models", "get_model"}
+# These are answered from memory.
+WITHOUT_STORE = {
+    *FOR_EVERY_KEY,
+    "list_keys",
+    "get_key",
+    "list_accounts",
+    "list_providers",
+    "list_offers",
+}
+# Unknown query parameters of these are refused.
+STRICT_TAGS = {"Keys and account", "Billing", "Admin"}
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of the route's function: it stays when a path or a version changes."""
+    return route.name
 
 
 def add_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the hot routes and the documented error shape on every route."""
+    """The document with the hot routes, and with what each route answers and refuses."""
+    _add_schemas(document.setdefault("components", {}).setdefault("schemas", {}))
+    paths = document["paths"]
+    paths.setdefault("/v1/jobs", {})["post"] = _submit()
+    paths.setdefault("/v1/jobs/{job_id}", {})["get"] = _get()
+    for path, operations in paths.items():
+        for operation in operations.values():
+            _describe(path, operation)
+    return document
+
+
+def _add_schemas(components: dict[str, Any]) -> None:
     (_, chat, embeddings), schemas = msgspec.json.schema_components(
         [JobRequest, ChatBody, EmbeddingsBody], ref_template=REF + "{name}"
     )
     schemas["JobRequest"]["properties"]["body"] = {"anyOf": [chat, embeddings]}
-    components = document.setdefault("components", {}).setdefault("schemas", {})
-    components |= schemas | {"Error": ERROR_SCHEMA, "Job": JOB_SCHEMA}
+    components |= schemas | SCHEMAS
     components.pop("HTTPValidationError", None)
     components.pop("ValidationError", None)
-    paths = document["paths"]
-    paths.setdefault("/v1/jobs", {})["post"] = _submit()
-    paths.setdefault("/v1/jobs/{job_id}", {})["get"] = _get()
-    for path in paths.values():
-        for operation in path.values():
-            for status in STATUSES:
-                operation["responses"][status] = _reply("Refused", "Error")
-    return document
+
+
+def _describe(path: str, operation: dict[str, Any]) -> None:
+    name, responses = operation["operationId"], operation["responses"]
+    responses.pop("422", None)  # of FastAPI's own; ours is 400
+    if name in REPLIES:
+        for response in responses.values():
+            response["content"] = _content(REPLIES[name])
+    for status in sorted({*_refusals(path, operation), *REFUSALS.get(name, ())}):
+        responses[status] = _reply("Refused", "Error")
+    match name:
+        case "get_events":
+            responses["200"]["content"]["text/event-stream"] = {"schema": TEXT}
+        case "get_result":
+            responses["default"] = _reply("The failure of the job, with its own status", "Error")
+        case "get_ready":
+            responses["503"] = _reply("Not ready", REPLIES[name])
+        case "get_metrics":
+            responses["200"]["content"] = {"text/plain": {"schema": TEXT}}
+
+
+def _refusals(path: str, operation: dict[str, Any]) -> Iterator[str]:
+    """The statuses that follow from what the route takes and asks for."""
+    taken = operation.get("parameters", [])
+    has_body = "requestBody" in operation
+    is_strict = not STRICT_TAGS.isdisjoint(operation["tags"])
+    if has_body or is_strict or any(one["in"] in {"query", "header"} for one in taken):
+        yield "400"
+    if "security" in operation:
+        yield "401"
+        if operation["operationId"] not in FOR_EVERY_KEY:
+            yield "403"
+        if operation["operationId"] not in WITHOUT_STORE:
+            yield "503"
+    if "{" in path:
+        yield "404"
+    if has_body:
+        yield "413"
+    if any(one["name"] == "Idempotency-Key" for one in taken):
+        yield "422"
 
 
 def _submit() -> dict[str, Any]:
@@ -99,7 +173,7 @@ def _header(name: str, description: str) -> dict[str, Any]:
 
 
 def _content(schema: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": REF + schema}}}
+    return {"application/json": {"schema": reference(schema)}}
 
 
 def _reply(description: str, schema: str) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def milliseconds(unix_seconds: float | None) -> int | None:
 
 
 @router.get("/account")
-async def get_account(caller: AnyCaller, ports: Ports) -> dict[str, Any]:
+async def get_own_account(caller: AnyCaller, ports: Ports) -> dict[str, Any]:
     """The account that the key belongs to."""
     account = ports.keys.account(caller.account_id)
     if account is None:

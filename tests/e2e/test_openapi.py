@@ -2,10 +2,15 @@
 
 import asyncio
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from api.openapi import REFUSALS, REPLIES, WITHOUT_STORE
+from api.schemas import TEXT
 from domain.ids import HOUSE_ACCOUNT
 from tests.support.client import Account, chat
 from tests.support.engine import ADMIN_KEY, RunningEngine
@@ -47,7 +52,7 @@ async def test_no_generated_request_meets_a_server_error(
         str(Path(sys.executable).with_name("schemathesis")),
         *("run", f"{engine.admin.base_url}/openapi.json"),
         *("--header", f"Authorization: Bearer {ADMIN_KEY}"),
-        *("--checks", "not_a_server_error"),
+        *("--checks", "not_a_server_error,status_code_conformance,response_schema_conformance"),
         *("--phases", "examples,coverage,fuzzing"),
         *("--max-examples", str(EXAMPLES)),
         *("--seed", "7"),
@@ -73,3 +78,47 @@ async def test_the_document_describes_every_route_that_a_customer_uses(
     assert {"get", "post"} <= paths["/v1/jobs"].keys()
     assert {"get"} <= paths["/v1/jobs/{job_id}"].keys()
     assert {"post"} <= paths["/v1/webhook_endpoints"].keys()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every operation with its path."""
+    for path, methods in document["paths"].items():
+        yield from ((path, operation) for operation in methods.values())
+
+
+async def test_operations_are_called_as_their_functions_each_by_a_name_of_its_own(
+    engine: RunningEngine,
+) -> None:
+    document = (await engine.admin.get("/openapi.json")).json
+    names = Counter(operation["operationId"] for _, operation in operations(document))
+    assert set(names.values()) == {1}
+    assert {"submit_job", "get_job", "list_keys", "grant_credit"} <= names.keys()
+    assert REPLIES.keys() | REFUSALS.keys() | WITHOUT_STORE <= names.keys()
+
+
+async def test_every_answer_in_json_has_a_schema(engine: RunningEngine) -> None:
+    document = (await engine.admin.get("/openapi.json")).json
+    for path, operation in operations(document):
+        if "Webhooks" in operation["tags"] or operation["operationId"] == "get_result":
+            continue
+        for status, response in operation["responses"].items():
+            for media in response["content"].values():
+                assert media["schema"] == TEXT or "$ref" in media["schema"], (path, status)
+
+
+async def test_a_route_names_the_refusals_that_it_can_make(engine: RunningEngine) -> None:
+    document = (await engine.admin.get("/openapi.json")).json
+    statuses = {
+        operation["operationId"]: set(operation["responses"])
+        for _, operation in operations(document)
+    }
+    assert statuses["get_health"] == {"200"}
+    assert statuses["get_key"] == {"200", "400", "401", "403", "404"}
+    assert "402" in statuses["submit_job"]
+    assert not any("402" in found for name, found in statuses.items() if name != "submit_job")
+
+
+async def test_the_live_timeline_is_documented(engine: RunningEngine) -> None:
+    document = (await engine.admin.get("/openapi.json")).json
+    replies = document["paths"]["/v1/jobs/{job_id}/events"]["get"]["responses"]["200"]
+    assert set(replies["content"]) == {"application/json", "text/event-stream"}
