@@ -114,7 +114,9 @@ async def create_endpoint(
 async def _register(ports: ApiPorts, caller: Caller, wanted: NewEndpoint) -> str:
     """Records the endpoint, one of an account at a time, so that the limit holds on this node."""
     async with ports.endpoint_locks.of(caller.account_id):
-        existing = len(ports.webhooks.of_account(caller.account_id))
+        # The endpoint itself does not count: a repeated request adds none.
+        mine = ports.webhooks.of_account(caller.account_id)
+        existing = sum(listed.endpoint.endpoint_id != wanted.endpoint_id for listed in mine)
         recorded, secret = await register_endpoint(
             _registration(ports), wanted, existing, caller.origin()
         )

@@ -151,3 +151,15 @@ async def test_parallel_registrations_keep_to_the_limit_of_an_account(
     refused = [reply for reply in replies if reply.status != 201]
     assert len(refused) == 10
     assert {reply.error["code"] for reply in refused} == {"webhook_endpoint_limit"}
+
+
+async def test_an_account_at_its_limit_still_gets_the_answer_of_a_repeated_request(
+    account: Account, receiver: WebhookReceiver
+) -> None:
+    body, once = {"url": receiver.url, "event_types": EVERY}, {"idempotency-key": "once"}
+    first = await account.post("/v1/webhook_endpoints", body, **once)
+    await asyncio.gather(
+        *(account.post("/v1/webhook_endpoints", body) for _ in range(MAX_ENDPOINTS))
+    )
+    second = await account.post("/v1/webhook_endpoints", body, **once)
+    assert (second.status, second.json["id"]) == (201, first.json["id"])
