@@ -130,19 +130,27 @@ def _ports(node: _Node, catalogue: Catalogue, price_version: str) -> ApiPorts:
 
 
 def _health(node: _Node) -> Mapping[str, str]:
-    """Each part: "ok", or what it is instead."""
+    """Each part and each stopped read model: "ok", or what it is instead."""
+    stopped = node.workforce.projector.stopped()
+    return {**_parts(node), **{f"{name} read model": "stopped" for name in stopped}}
+
+
+def _parts(node: _Node) -> Mapping[str, str]:
+    """What the node cannot serve without."""
     store = "ok" if node.storage.store.is_available() else "unavailable"
     return {"event_store": store, **node.tasks.states()}
 
 
 def _readiness(node: _Node) -> Mapping[str, Any]:
     lags = {name: lag.milliseconds for name, lag in node.workforce.projector.lag().items()}
-    failing = [part for part, state in _health(node).items() if state != "ok"]
+    parts = _parts(node)
+    failing = [part for part, state in parts.items() if state != "ok"]
     return {
         "ready": not failing and all(lag <= READY_LAG_MS for lag in lags.values()),
         "checks": {
-            "event_store": _health(node)["event_store"],
+            "event_store": parts["event_store"],
             "projection_lag_ms": lags,
+            "projections_stopped": sorted(node.workforce.projector.stopped()),
             "failing": failing,
         },
     }
@@ -153,6 +161,9 @@ def _gauges(node: _Node) -> Gauges:
 
     def lags() -> Mapping[str, float]:
         return {name: lag.positions for name, lag in workforce.projector.lag().items()}
+
+    def stopped() -> Mapping[str, float]:
+        return dict.fromkeys(workforce.projector.stopped(), 1)
 
     def consumers() -> Mapping[str, float]:
         head = source.head()
@@ -171,6 +182,7 @@ def _gauges(node: _Node) -> Gauges:
                 lambda: {"dispatch": workforce.dispatcher.running},
             ),
             "gatewayz_projection_lag_positions": ("Events not folded.", "projection", lags),
+            "gatewayz_projection_stopped": ("1 once it cannot go on.", "projection", stopped),
             "gatewayz_consumer_lag_positions": ("Events not handled.", "consumer", consumers),
         }
     )
