@@ -1,7 +1,8 @@
 """The hot routes: two endpoints that carry the load and do not pay for the rest.
 
 A request that matches goes straight to its endpoint; every other one goes on to the FastAPI
-application, whose router knows the two as well. Errors come out the same on both ways (decision 0007).
+application, whose router knows the two as well. Errors come out the same on both ways
+(decision 0007).
 """
 
 from collections.abc import Awaitable, Callable

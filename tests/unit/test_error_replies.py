@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from api.errors import failure_response
@@ -25,3 +26,8 @@ def test_a_store_that_is_away_takes_no_new_work() -> None:
     status, error = reply_to(StoreUnavailable("the disk is full"))
     assert (status, error["code"]) == (503, "service_unavailable")
     assert error["message"].startswith("the engine cannot record new work")
+
+
+def test_a_body_that_came_too_slowly_has_a_code_of_its_own() -> None:
+    status, error = reply_to(HTTPException(408))
+    assert (status, error["type"], error["code"]) == (408, "timeout_error", "request_timeout")
