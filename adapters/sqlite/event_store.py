@@ -25,6 +25,8 @@ from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry, M
 from domain.ports.work_queue import WorkItem
 
 R = TypeVar("R")
+# The library's own readers leave out positions, or wrap each row in an object of its own.
+SELECT_EVENTS = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
 # Reads that one hop answers; more would keep the first waiting.
 MAX_READS = 200
 
@@ -152,33 +154,20 @@ class SqliteEventStore:
         return int(self._recorder.max_notification_id() or 0)
 
     def _read_stream(self, stream: str) -> tuple[Recorded[Event], ...]:
-        # A stream is small and its position matters to readers, so it is read with positions,
-        # which the library's own `select_events` leaves out.
         rows = self._recorder.query(
-            "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
-            "WHERE originator_id = ? ORDER BY originator_version",
-            (stream,),
+            f"{SELECT_EVENTS} WHERE originator_id = ? ORDER BY originator_version", (stream,)
         )
         return tuple(self._codec.decode(*row) for row in rows)
 
     def _read_log(self, after: int, limit: int, names: Sequence[str]) -> Sequence[LogEntry]:
+        topics = self._codec.topics_named(names)
+        conditions = ["rowid > ?"]
+        if names:
+            conditions.append(f"topic IN ({','.join('?' * len(topics))})")
         if names and all(name.startswith(DIRECTORY_FAMILIES) for name in names):
-            return self._read_directory(after, limit, names)
-        topics = self._codec.topics_named(names)
-        found = self._recorder.select_notifications(
-            after, limit, topics=topics, inclusive_of_start=False
-        )
-        return [
-            self._codec.entry(n.id, str(n.originator_id), n.originator_version, n.topic, n.state)
-            for n in found
-        ]
-
-    def _read_directory(self, after: int, limit: int, names: Sequence[str]) -> Sequence[LogEntry]:
-        topics = self._codec.topics_named(names)
+            conditions.append(IS_DIRECTORY_EVENT)  # which lets the index of these be used
         rows = self._recorder.query(
-            "SELECT rowid, originator_id, originator_version, topic, state "  # noqa: S608
-            f"FROM stored_events WHERE {IS_DIRECTORY_EVENT} AND rowid > ? "
-            f"AND topic IN ({','.join('?' * len(topics))}) ORDER BY rowid LIMIT ?",
+            f"{SELECT_EVENTS} WHERE {' AND '.join(conditions)} ORDER BY rowid LIMIT ?",
             (after, *topics, limit),
         )
         return [self._codec.entry(*row) for row in rows]
