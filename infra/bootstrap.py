@@ -59,6 +59,7 @@ async def engine(
         directories = await load_directories(storage)
         price_version = await publish_prices(storage, catalogue, directories.prices)
         await _ensure_admin(settings, storage, directories, show_admin_key)
+        await directories.keys_follower.load()  # so that the first request may be its
         async with build_workforce(settings, storage, directories, node_id) as workforce:
             tasks = Tasks()
             try:
