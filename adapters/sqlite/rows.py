@@ -1,8 +1,7 @@
 """Multi-row statements: many rows in few calls into SQLite.
 
-Python's `executemany` gives up the interpreter lock at every row. Beside a busy event loop each
-row then waits for the lock: measured on two cores, 200 rows took 30 to 80 ms that way and 4 ms
-in three multi-row statements (`infra/decisions/0002-group-commit.md`).
+Python's `executemany` gives up the interpreter lock at every row, and beside a busy event loop each
+row may then wait for it (`infra/decisions/0002-group-commit.md`).
 """
 
 from collections.abc import Sequence
