@@ -124,12 +124,16 @@ def replay(
     endpoint_id: EndpointId,
     since: Annotated[float, typer.Option(help="Unix seconds.")],
     until: Annotated[float | None, typer.Option(help="Unix seconds.")] = None,
+    after: Annotated[
+        str | None, typer.Option(help="Go on from here: `next_after` of the answer before.")
+    ] = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delivers every event of a time again."""
-    body = {"since": since} if until is None else {"since": since, "until": until}
+    """Delivers the events of a time again, at most 1,000 a call; `has_more` says to go on."""
+    wanted = {"since": since, "until": until, "after": after}
+    body = {name: value for name, value in wanted.items() if value is not None}
     _post(_endpoint(endpoint_id, "replay"), body, url, api_key, as_json)
 
 
