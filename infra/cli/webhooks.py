@@ -125,7 +125,7 @@ def replay(
     since: Annotated[float, typer.Option(help="Unix seconds.")],
     until: Annotated[float | None, typer.Option(help="Unix seconds.")] = None,
     after: Annotated[
-        str | None, typer.Option(help="Go on from here: `next_after` of the answer before.")
+        int | None, typer.Option(help="Go on from here: `next_after` of the answer before.")
     ] = None,
     url: UrlOption = DEFAULT_URL,
     api_key: ApiKeyOption = None,
