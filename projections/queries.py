@@ -86,11 +86,6 @@ def list_deliveries(
     return ListQuery(_DELIVERIES, account_id, page, conditions, status)
 
 
-def find_job(account_id: str, job_id: str) -> Query:
-    """One job. The query raises `NotFound`."""
-    return _find(_JOBS, account_id, job_id)
-
-
 def find_charge(account_id: str, charge_id: str) -> Query:
     """One charge with its explanation. The query raises `NotFound`."""
     return _find(_CHARGES, account_id, charge_id)

@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 
-from domain.effects import WorkEffect
 from domain.errors import Conflict, DomainError, StoreUnavailable, UndecodableEvent, VersionConflict
 from domain.event import Event, Origin, Recorded, system_origin
 from domain.ids import HOUSE_ACCOUNT
@@ -95,7 +94,7 @@ class Runner:
         result = self._routes[type(entry.event)](entry)
         outcome = result if isinstance(result, Outcome) else await result
         await self._append_new(
-            Append(_origin(self.group, entry), outcome.writes, outcome.work, redriven=(letter,))
+            Append(_origin(self.group, entry), outcome.writes, redriven=(letter,))
         )
 
     async def _resume(self) -> None:
@@ -125,7 +124,6 @@ class Runner:
 
     async def _handle(self, entries: Sequence[LogEntry]) -> None:
         """Handles a batch, in position order where handlers return at once, and marks it done."""
-        work: list[WorkEffect] = []
         recording: list[Callable[[], Awaitable[None]]] = []
         awaiting: dict[str, list[Recorded[Event]]] = {}
         for entry in entries:
@@ -146,15 +144,14 @@ class Runner:
                 self._raise_if_transient(error)
                 recording.append(partial(self._bury, entry, repr(error)))
             else:
-                work.extend(outcome.work)
                 if outcome.writes:
-                    recording.append(partial(self._record, entry, Outcome(outcome.writes)))
+                    recording.append(partial(self._record, entry, outcome))
         limit = asyncio.Semaphore(MAX_STREAMS)
         await asyncio.gather(
             *(record() for record in recording),
             *(self._in_order(stream, limit) for stream in awaiting.values()),
         )
-        await self._advance(entries[-1].position, work, marked=bool(recording or awaiting))
+        await self._advance(entries[-1].position, marked=bool(recording or awaiting))
 
     async def _in_order(self, stream: Sequence[Recorded[Event]], limit: asyncio.Semaphore) -> None:
         async with limit:
@@ -178,9 +175,7 @@ class Runner:
     async def _record(self, entry: Recorded[Event], outcome: Outcome) -> None:
         """Records one outcome with its inbox row."""
         mark = Mark(self.group, 0, (entry.position,))
-        await self._append_new(
-            Append(_origin(self.group, entry), outcome.writes, outcome.work, mark)
-        )
+        await self._append_new(Append(_origin(self.group, entry), outcome.writes, mark=mark))
 
     async def _append_new(self, append: Append) -> None:
         """Appends what is not there yet.
@@ -211,12 +206,10 @@ class Runner:
             )
         )
 
-    async def _advance(self, position: int, work: Sequence[WorkEffect], *, marked: bool) -> None:
+    async def _advance(self, position: int, *, marked: bool) -> None:
         """Moves the position; a batch with nothing in it is marked with a later one."""
-        if work or marked or position - self._marked >= BATCH:
-            await self._store.append(
-                Append(self._own_origin(), work=tuple(work), mark=Mark(self.group, position))
-            )
+        if marked or position - self._marked >= BATCH:
+            await self._store.append(Append(self._own_origin(), mark=Mark(self.group, position)))
             self._marked = position
             self._seen = frozenset(p for p in self._seen if p > position)
         self._position = position

@@ -7,17 +7,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from domain.effects import WorkEffect
 from domain.event import Event, Recorded
 from domain.ports.event_store import StreamWrite
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What handling one event brings about; nothing by default."""
+    """What handling one event brings about; nothing by default.
+
+    Work for the queues comes of the events themselves (`domain/effects.py`).
+    """
 
     writes: tuple[StreamWrite, ...] = ()
-    work: tuple[WorkEffect, ...] = ()
 
 
 NOTHING = Outcome()

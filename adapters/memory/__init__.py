@@ -1,1 +1,0 @@
-"""Adapters that live in memory alone."""
