@@ -58,8 +58,10 @@ LOCKING := --universal --python-version 3.11 --generate-hashes --no-header --no-
 lock: $(VENV) ## Choose the newest allowed versions of everything that is installed
 	$(PIP) install uv
 	$(UV) pip compile pyproject.toml --upgrade $(LOCKING) --group build -o requirements.lock
+	$(UV) pip compile pyproject.toml --upgrade $(LOCKING) --group build --extra cluster \
+		--constraints requirements.lock -o requirements-cluster.lock
 	$(UV) pip compile pyproject.toml --upgrade $(LOCKING) --group build --group dev \
-		--constraints requirements.lock -o requirements-dev.lock
+		--extra cluster --constraints requirements-cluster.lock -o requirements-dev.lock
 
 clean: ## Remove what was made here; the data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
