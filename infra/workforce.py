@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from adapters.providers.session import HttpSession
-from adapters.sqlite.runner import Runner
+from adapters.store.runner import Runner
 from adapters.webhooks.resolver import ThreadPoolResolver
 from adapters.webhooks.sender import AiohttpSender
 from adapters.webhooks.signer import StandardSigner

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from adapters.codec.events import EventCodec
 from adapters.sqlite.failures import translated
-from adapters.sqlite.group import Changes
-from adapters.sqlite.group_thread import GroupThread, Worked
-from adapters.sqlite.log import RecentLog
 from adapters.sqlite.recorder import Datastore, Durability, Recorder
 from adapters.sqlite.schema import DIRECTORY_FAMILIES, IS_DIRECTORY_EVENT, WORK_COLUMNS
 from adapters.sqlite.writer import GroupCommitWriter
+from adapters.store.group import Changes
+from adapters.store.group_thread import GroupThread, Worked
+from adapters.store.recent_log import RecentLog
 from domain.billing.wallet import Wallet
 from domain.effects import Queue
 from domain.errors import StoreUnavailable

@@ -8,10 +8,10 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteCursor
 
 from adapters.codec.events import EventCodec
-from adapters.sqlite.group import Changes, HeldAmount, ItemKey, State
 from adapters.sqlite.recorder import Recorder
 from adapters.sqlite.rows import insert_rows
 from adapters.sqlite.schema import WORK_COLUMNS
+from adapters.store.group import Changes, HeldAmount, ItemKey, State
 from domain.billing.wallet import Wallet
 from domain.ports.event_store import Append, Mark
 from domain.ports.work_queue import WorkItem

@@ -8,10 +8,10 @@ from eventsourcing.sqlite import SQLiteCursor
 
 from adapters.codec.events import EventCodec
 from adapters.sqlite.failures import translated
-from adapters.sqlite.group import Changes, Group
-from adapters.sqlite.group_thread import GroupThread, Worked
 from adapters.sqlite.recorder import Recorder
 from adapters.sqlite.transaction import load, save
+from adapters.store.group import Changes, Group
+from adapters.store.group_thread import GroupThread, Worked
 from domain.errors import StoreUnavailable
 from domain.event import Event, Recorded
 from domain.ports.clock import Clock, Ids

@@ -14,6 +14,8 @@ from infra.settings.problems import Problem, SettingsProblem, problems_of
 from infra.settings.root import ENV_PREFIX, Settings, settings_class
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
+# Read by the project's tests.
+TEST_PREFIX = f"{ENV_PREFIX}TEST_"
 # Read by the command line itself.
 COMMAND_LINE_VARIABLES = {
     CONFIG_VARIABLE,
@@ -57,6 +59,7 @@ def _unknown_variables(environment: Mapping[str, str]) -> list[Problem]:
         Problem(name, "there is no such setting")
         for name in environment
         if name.startswith(ENV_PREFIX)
+        and not name.startswith(TEST_PREFIX)
         and name not in COMMAND_LINE_VARIABLES
         and name.removeprefix(ENV_PREFIX).partition("__")[0].lower() not in Settings.model_fields
     ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -11,6 +11,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from infra.settings.cluster import (
+    BlobSettings,
+    KafkaSettings,
+    PostgresSettings,
+    Profile,
+    RedisSettings,
+)
 from infra.settings.offers import ModelSettings, ProviderSettings
 from infra.settings.section import Section, require_none
 from infra.settings.sections import (
@@ -42,6 +49,11 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
+    profile: Profile = Field(
+        default="embedded",
+        description="`embedded`: one process on a data directory; `cluster`: many processes on "
+        "PostgreSQL, Kafka, Redis and S3.",
+    )
     data_dir: Path = Field(
         default=Path("data"), description="Where everything is kept; made if missing."
     )
@@ -81,6 +93,10 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     storage: StorageSettings = StorageSettings()
     dispatch: DispatchSettings = DispatchSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    blobs: BlobSettings = BlobSettings()
     simulator: SimulatorSettings = SimulatorSettings()
     logging: LoggingSettings = LoggingSettings()
 
@@ -99,6 +115,23 @@ class Settings(BaseSettings):
     def usable_providers(self) -> dict[str, ProviderSettings]:
         """Those that are enabled and have the credential they ask for."""
         return {name: one for name, one in self.providers.items() if one.is_usable}
+
+    @model_validator(mode="after")
+    def _cluster_knows_its_parts(self) -> "Settings":
+        if self.profile == "cluster":
+            needed = {
+                "postgres.url": self.postgres.url,
+                "kafka.bootstrap_servers": self.kafka.bootstrap_servers,
+                "master_key": self.master_key or self.master_key_file,
+            }
+            require_none(
+                [
+                    (name, "is needed in the cluster profile")
+                    for name, value in needed.items()
+                    if value is None
+                ]
+            )
+        return self
 
     @field_validator("models")
     @classmethod

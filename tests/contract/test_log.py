@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sqlite import log as embedded
 from adapters.sqlite.event_store import SqliteEventStore
+from adapters.store import recent_log as embedded
 from tests.support.stores import accepted, cancelled, job_id, opened_store, write
 
 

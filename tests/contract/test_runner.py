@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.sqlite.event_store import SqliteEventStore
-from adapters.sqlite.runner import BATCH, Runner
+from adapters.store.runner import BATCH, Runner
 from adapters.system.clock import SystemClock
 from domain.errors import Conflict, StoreUnavailable, Unavailable
 from domain.event import Event, Recorded

@@ -12,7 +12,7 @@ from adapters.crypto.data_keys import DataKeys
 from adapters.crypto.master_key import MasterKey
 from adapters.crypto.payloads import SealedPayloads
 from adapters.sqlite.event_store import SqliteEventStore
-from adapters.sqlite.runner import Runner
+from adapters.store.runner import Runner
 from adapters.system.clock import SystemClock, TimeOrderedIds
 from domain.catalog.events import PriceBookPublished
 from domain.catalog.price_books import PriceBooks

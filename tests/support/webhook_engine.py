@@ -13,7 +13,7 @@ from adapters.crypto.data_keys import DataKeys
 from adapters.crypto.master_key import MasterKey
 from adapters.crypto.payloads import SealedPayloads
 from adapters.sqlite.event_store import SqliteEventStore
-from adapters.sqlite.runner import Runner
+from adapters.store.runner import Runner
 from adapters.system.clock import SystemClock, TimeOrderedIds
 from adapters.webhooks.resolver import ThreadPoolResolver
 from adapters.webhooks.sender import AiohttpSender

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.sqlite.event_store import SqliteEventStore
-from adapters.sqlite.log import RecentLog
+from adapters.store.recent_log import RecentLog
 from api.watch import StreamWatch
 from domain.access.directory import DIRECTORY_EVENTS
 from domain.access.events import KeyCreated

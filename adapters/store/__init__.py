@@ -1,0 +1,1 @@
+"""What every event store shares: deciding a group of appends, its thread, the log, the runner."""
