@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from adapters.sqlite.reader import LogReader, StoredRow
+from domain.ports.stored_rows import StoredRow, StoredRows
 
 FORMAT: Final = "gatewayz-log/1"
 START = "0" * 64
@@ -69,7 +69,7 @@ _line = msgspec.json.Decoder(_Event)
 _trailer = msgspec.json.Decoder(_Trailer)
 
 
-def export_log(reader: LogReader, output: BinaryIO, progress: Progress) -> Chain:
+def export_log(reader: StoredRows, output: BinaryIO, progress: Progress) -> Chain:
     """Writes the whole log, as it stands now, to `output`."""
     head = _write(output, START, _encode(_Head(FORMAT)))
     last, count, position = reader.last(), 0, 0

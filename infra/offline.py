@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from adapters.codec.events import EventCodec
 from adapters.sql.engine import open_sqlite
 from adapters.sql.read_models import SqlReadModels
-from adapters.sqlite.reader import LogReader, StoredRow
+from adapters.sqlite.reader import LogReader
 from domain.event_types import ALL_EVENTS
+from domain.ports.stored_rows import StoredRow
 from infra.data_dir import DataDirectory
 from infra.settings import Settings
 

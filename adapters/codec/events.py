@@ -29,7 +29,9 @@ class _Stored(msgspec.Struct, omit_defaults=True):
     trace: str | None = None
 
 
-class _Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct, omit_defaults=True):
+    """A stored state with its data left as it is."""
+
     id: str
     at: int
     account: str
@@ -54,7 +56,7 @@ class EventCodec:
         upcasts: dict[tuple[str, int], Upcast] | None = None,
     ) -> None:
         self._encoder = msgspec.json.Encoder()
-        self._envelope = msgspec.json.Decoder(_Envelope)
+        self._envelope = msgspec.json.Decoder(Envelope)
         self._upcasts = UPCASTS if upcasts is None else upcasts
         self._types = {t.event_name: t for t in event_types}
         self._decoders = {topic_of(t): msgspec.json.Decoder(t) for t in event_types}

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,9 @@ from adapters.codec.events import EventCodec
 from domain.billing.wallet import Wallet
 from domain.errors import StoreUnavailable
 from domain.ports.event_store import LogEntry
+from domain.ports.stored_rows import StoredRow
 
 COLUMNS = "rowid, originator_id, originator_version, topic, state"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRow:
-    """One event as it is stored: `topic` is `<name>@<version>`, `state` the envelope as JSON."""
-
-    position: int
-    stream: str
-    version: int
-    topic: str
-    state: bytes
 
 
 class LogReader:
