@@ -1,0 +1,57 @@
+"""Real servers for every test that names them: each starts once a session, at its first use."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.services import temporary_folder
+from tests.support import services
+from tests.support.services import Server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with services.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres_server: Server) -> Iterator[str]:
+    """A database of the test's own."""
+    with services.fresh_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Server]:
+    with services.redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: Server) -> str:
+    """A Redis database that is empty at the start of the test."""
+    return services.emptied(redis_server)
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder for servers of the test's own: unlike `tmp_path`, every OS user can enter it."""
+    with temporary_folder() as folder:
+        yield folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says aloud how many tests did not run for want of a server."""
+    wanted = Counter(
+        name
+        for report in terminalreporter.stats.get("skipped", [])
+        if (name := services.wanted_by(report)) is not None
+    )
+    if wanted:
+        names = ", ".join(sorted(wanted))
+        terminalreporter.write_line(
+            f"{wanted.total()} tests skipped for want of: {names}", yellow=True, bold=True
+        )

@@ -1,0 +1,113 @@
+"""Finds real servers for the tests: by address, in Docker, or as local processes.
+
+Where there is none, a test that needs it is skipped aloud, and fails when `CI` is set.
+"""
+
+import functools
+import importlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from redis import Redis
+
+from infra.local.services import LocalPostgres, LocalRedis, temporary_folder
+
+POSTGRES_VARIABLE = "GATEWAYZ_TEST_POSTGRES_URL"
+REDIS_VARIABLE = "GATEWAYZ_TEST_REDIS_URL"
+FOR_WANT_OF = "for want of "
+# A test that needs durability starts a server of its own.
+FAST_POSTGRES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that somebody runs; `url` is PostgreSQL's maintenance database, or Redis' own."""
+
+    url: str
+
+
+def missing(service: str, reason: str) -> NoReturn:
+    """Ends a test that needs this service."""
+    text = f"{FOR_WANT_OF}{service}: {reason}"
+    if os.environ.get("CI"):
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
+
+
+@functools.cache
+def docker_answers() -> bool:
+    """Whether there is a Docker engine to run containers in."""
+    return bool(_containers().engine_answers())
+
+
+@contextmanager
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for the whole session, as superuser."""
+    if address := os.environ.get(POSTGRES_VARIABLE):
+        yield Server(address)
+    elif docker_answers():
+        with _containers().postgres(FAST_POSTGRES) as url:
+            yield Server(url)
+    elif reason := LocalPostgres.available():
+        missing("postgres", reason)
+    else:
+        with (
+            temporary_folder() as folder,
+            LocalPostgres(folder / "postgres", settings=FAST_POSTGRES) as server,
+        ):
+            yield Server(server.url)
+
+
+@contextmanager
+def redis() -> Iterator[Server]:
+    """A Redis server for the whole session."""
+    if address := os.environ.get(REDIS_VARIABLE):
+        yield Server(address)
+    elif docker_answers():
+        with _containers().redis() as url:
+            yield Server(url)
+    elif reason := LocalRedis.available():
+        missing("redis", reason)
+    else:
+        with temporary_folder() as folder, LocalRedis(folder / "redis") as server:
+            yield Server(server.url)
+
+
+@contextmanager
+def fresh_database(server: Server) -> Iterator[str]:
+    """The address of an empty database that lives as long as the context."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server.url, autocommit=True) as maintenance:
+        # The files of an empty database are copied faster than logged.
+        maintenance.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        try:
+            yield urlsplit(server.url)._replace(path=f"/{name}").geturl()
+        finally:
+            maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def emptied(server: Server) -> str:
+    """The address of a Redis database with nothing in it."""
+    with closing(Redis.from_url(server.url)) as client:
+        client.flushdb()
+    return server.url
+
+
+def wanted_by(report: pytest.TestReport) -> str | None:
+    """The service for want of which a test was skipped."""
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    _, found, rest = reason.partition(FOR_WANT_OF)
+    return rest.partition(":")[0] if found else None
+
+
+def _containers() -> ModuleType:
+    # Most sessions start no container, and the libraries for it take half a second.
+    return importlib.import_module("tests.support.containers")
