@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from adapters.blobs.places import place_of
 from adapters.system.files import make_private_folder, write_whole
 from domain.errors import StoreUnavailable
-from domain.ids import Kind, is_id
 from domain.ports.blobs import BlobMissing
 
 T = TypeVar("T")
@@ -37,9 +37,7 @@ class FileBlobs:
         await _in_thread(partial(self._path(blob_id).unlink, missing_ok=True), blob_id)
 
     def _path(self, blob_id: str) -> Path:
-        if not is_id(Kind.BLOB, blob_id):
-            raise ValueError(f"{blob_id!r} is no blob id")
-        return self._folder / blob_id[-2:] / blob_id
+        return self._folder / place_of(blob_id)
 
     def _write(self, path: Path, content: bytes) -> None:
         make_private_folder(path.parent, synced=self._synced)
