@@ -90,6 +90,16 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Prolong a lease until `until`, unless it was lost meanwhile."""
+
+    queue: Queue
+    item_id: str
+    lease_id: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Requeue:
     """Give an item back, to be taken from `due_at` on."""
 
@@ -107,7 +117,7 @@ class Done:
 
 
 WalletEffect = Hold | Capture | Release | Credit
-WorkEffect = Enqueue | Lease | Requeue | Done
+WorkEffect = Enqueue | Lease | Renew | Requeue | Done
 Effect = WalletEffect | WorkEffect
 
 

@@ -1,6 +1,7 @@
 """The embedded event store, its work queues and its log, on one SQLite file."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -22,7 +23,7 @@ from domain.event import Event, Recorded, system_origin
 from domain.ids import HOUSE_ACCOUNT
 from domain.ports.clock import Clock, Ids
 from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry, Mark
-from domain.ports.work_queue import WorkItem
+from domain.ports.work_queue import Receive, Withdraw, WorkItem
 
 R = TypeVar("R")
 # The library's own readers leave out positions, or wrap each row in an object of its own.
@@ -55,7 +56,7 @@ class SqliteEventStore:
             except BaseException:
                 self._datastore.close()
                 raise
-        self._subscribers: dict[Queue, list[Callable[[WorkItem], None]]] = {}
+        self._subscribers: dict[Queue, list[Receive]] = {}
         self._reader: GroupThread[Callable[[], Any], Any] = GroupThread(
             "event-store-reader", MAX_READS, _read_all
         )
@@ -125,6 +126,25 @@ class SqliteEventStore:
         )
         return [WorkItem(*row) for row in rows]
 
+    async def items(self, queue: Queue, item_ids: Sequence[str]) -> Sequence[WorkItem]:
+        rows = await self._query(
+            f"SELECT {WORK_COLUMNS} FROM work WHERE queue = ? "  # noqa: S608
+            "AND item_id IN (SELECT value FROM json_each(?))",
+            queue,
+            json.dumps(list(item_ids)),
+        )
+        return [WorkItem(*row) for row in rows]
+
+    async def waiting(self, queue: Queue, after: int, limit: int) -> Sequence[WorkItem]:
+        rows = await self._query(
+            f"SELECT {WORK_COLUMNS} FROM work WHERE queue = ? AND position > ? "  # noqa: S608
+            "AND lease_id IS NULL ORDER BY position LIMIT ?",
+            queue,
+            after,
+            limit,
+        )
+        return [WorkItem(*row) for row in rows]
+
     async def lapsed(self, queue: Queue, now: int) -> Sequence[WorkItem]:
         rows = await self._query(
             f"SELECT {WORK_COLUMNS} FROM work WHERE queue = ? AND leased_until < ?",  # noqa: S608
@@ -133,7 +153,7 @@ class SqliteEventStore:
         )
         return [WorkItem(*row) for row in rows]
 
-    def subscribe(self, queue: Queue, receive: Callable[[WorkItem], None]) -> None:
+    def subscribe(self, queue: Queue, receive: Receive, withdraw: Withdraw | None = None) -> None:  # noqa: ARG002 - every item is ours
         self._subscribers.setdefault(queue, []).append(receive)
 
     def _committed(self, changes: Changes) -> None:

@@ -20,6 +20,7 @@ from domain.effects import (
     Hold,
     Lease,
     Release,
+    Renew,
     Requeue,
     effects_of,
 )
@@ -145,6 +146,8 @@ class Group:
                 self._enqueue(effect)
             case Lease():
                 self._lease(effect)
+            case Renew():
+                self._renew(effect)
             case Requeue():
                 self._requeue(effect)
             case Done():
@@ -214,6 +217,12 @@ class Group:
             key,
             replace(item, starts=starts, lease_id=effect.lease_id, leased_until=effect.until),
         )
+
+    def _renew(self, effect: Renew) -> None:
+        key = (effect.queue, effect.item_id)
+        item = self._state.items.get(key)
+        if item is not None and item.lease_id == effect.lease_id:
+            self._set_item(key, replace(item, leased_until=effect.until))
 
     def _requeue(self, effect: Requeue) -> None:
         key = (effect.queue, effect.item_id)

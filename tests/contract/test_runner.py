@@ -9,14 +9,23 @@ from pathlib import Path
 import pytest
 
 from adapters.sqlite.event_store import SqliteEventStore
-from adapters.store.runner import BATCH, Runner
+from adapters.store.handling import BATCH
+from adapters.store.runner import Runner
 from adapters.system.clock import SystemClock
 from domain.errors import Conflict, StoreUnavailable, Unavailable
 from domain.event import Event, Recorded
 from domain.inference.events import JobAccepted, JobCancelled
 from domain.ports.consumer import NOTHING, Consumer, Outcome, on
-from domain.ports.event_store import Checkpoint, StreamWrite
-from tests.support.stores import accepted, cancelled, credited, job_id, opened_store, write
+from domain.ports.event_store import Append, Checkpoint, Mark, StreamWrite
+from tests.support.stores import (
+    accepted,
+    cancelled,
+    credited,
+    job_id,
+    opened_store,
+    origin,
+    write,
+)
 
 Handle = Callable[[Recorded[JobAccepted]], Outcome | Awaitable[Outcome]]
 
@@ -137,10 +146,7 @@ async def test_a_restart_goes_on_behind_what_was_handled(store: SqliteEventStore
 async def test_what_is_in_the_inbox_is_not_handled_again(store: SqliteEventStore) -> None:
     await fill(store, 3)
     seen: list[int] = []
-    once = runner(store, records_a_credit)
-    (_, second, _) = await store.log.read(0, 3)
-    assert isinstance(second, Recorded)
-    await once._record(second, records_a_credit(second))
+    await store.append(Append(origin(), mark=Mark("test", 0, (2,))))
     assert await store.checkpoint("test") == Checkpoint(0, frozenset({2}))
     async with following(runner(store, seen_by(seen))) as subject:
         await caught_up(subject, store)

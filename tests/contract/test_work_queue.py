@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.sqlite.event_store import SqliteEventStore
-from domain.effects import Done, Enqueue, Lease, Requeue, WorkEffect
+from domain.effects import Done, Enqueue, Lease, Renew, Requeue, WorkEffect
 from domain.errors import VersionConflict
 from domain.ports.event_store import StreamWrite
 from domain.ports.work_queue import WorkItem
@@ -26,6 +26,10 @@ def item(number: int, *, position: int | None = None) -> Enqueue:
 
 def lease(number: int, lease_id: str = "lease_1", until: int = 50) -> Lease:
     return Lease("dispatch", job_id(number), lease_id, "worker", until)
+
+
+def renewal(number: int, until: int = 80) -> Renew:
+    return Renew("dispatch", job_id(number), "lease_1", until)
 
 
 async def do(store: SqliteEventStore, *effects: WorkEffect) -> None:
@@ -134,14 +138,53 @@ async def test_a_requeued_item_has_no_lease_and_keeps_its_starts(store: SqliteEv
 
 async def test_renewing_a_lease_is_not_another_start(store: SqliteEventStore) -> None:
     await do(store, item(1), lease(1))
-    await do(store, lease(1, until=80))
+    await do(store, renewal(1, until=80))
+    (entry,) = await store.backlog("dispatch")
+    assert (entry.lease_id, entry.starts, entry.leased_until) == ("lease_1", 1, 80)
+
+
+async def test_another_lease_is_another_start(store: SqliteEventStore) -> None:
+    await do(store, item(1), lease(1))
     await do(store, lease(1, "lease_2", until=90))
     (entry,) = await store.backlog("dispatch")
     assert (entry.starts, entry.leased_until) == (2, 90)
 
 
+async def test_a_lease_that_was_lost_is_not_taken_back(store: SqliteEventStore) -> None:
+    """Law 5."""
+    await do(store, item(1), lease(1), Requeue("dispatch", job_id(1)))
+    await do(store, renewal(1, until=80))
+    (given_back,) = await store.backlog("dispatch")
+    await do(store, lease(1, "lease_2", until=90))
+    await do(store, renewal(1, until=100))
+    (taken,) = await store.backlog("dispatch")
+    assert given_back.lease_id is None
+    assert (taken.lease_id, taken.starts, taken.leased_until) == ("lease_2", 2, 90)
+
+
+async def test_rows_are_found_by_their_ids(store: SqliteEventStore) -> None:
+    """Law 1 of `WorkRows`."""
+    await do(store, item(1), item(2), item(3), lease(3))
+    await do(store, Done("dispatch", job_id(2)))
+    found = await store.items("dispatch", [job_id(n) for n in (1, 2, 3, 4)])
+    assert {entry.item_id: entry.lease_id for entry in found} == {
+        job_id(1): None,
+        job_id(3): "lease_1",
+    }
+    assert await store.items("dispatch", []) == []
+
+
+async def test_waiting_rows_come_page_by_page(store: SqliteEventStore) -> None:
+    """Law 2 of `WorkRows`."""
+    await do(store, *(item(n) for n in (4, 2, 1, 3)), lease(2))
+    first = await store.waiting("dispatch", 0, 2)
+    second = await store.waiting("dispatch", first[-1].position, 2)
+    assert [entry.item_id for entry in (*first, *second)] == [job_id(1), job_id(3), job_id(4)]
+    assert await store.waiting("dispatch", second[-1].position, 2) == []
+
+
 @pytest.mark.parametrize(
-    "effect", [lease(1), Requeue("dispatch", job_id(1)), Done("dispatch", job_id(1))]
+    "effect", [lease(1), renewal(1), Requeue("dispatch", job_id(1)), Done("dispatch", job_id(1))]
 )
 async def test_what_happens_to_an_item_that_is_gone_changes_nothing(
     store: SqliteEventStore, effect: WorkEffect
