@@ -173,7 +173,10 @@ def _opened(bucket: Bucket, bounds: Bounds) -> S3Store:
     # Single deletes, because not every storage has the bulk request.
     config: S3Config = {"region": bucket.region, "disable_bulk_delete": True}
     if bucket.endpoint is not None:
-        config["endpoint"] = bucket.endpoint
+        # By this name, because what the environment has under it would win over the other.
+        config["aws_endpoint_url_s3"] = bucket.endpoint
+    if bucket.key is not None:
+        config["skip_signature"] = False
     try:
         return S3Store(
             bucket.name,

@@ -130,6 +130,15 @@ async def test_the_prefix_stands_before_the_place_that_a_file_would_have(
     assert f"<Key>one/installation/0a/{BLOB}</Key>" in shared_server.names()
 
 
+async def test_what_is_configured_wins_over_the_environment(
+    shared_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_BUCKET", "never-made")
+    await s3(shared_server).check()
+
+
 @pytest.mark.parametrize("ending", ["stopped", "hung"])
 async def test_storage_that_is_away_is_reported_within_seconds(
     server: S3Server, ending: str
