@@ -1,0 +1,1 @@
+"""The schema of the event store on PostgreSQL, revision by revision; read by Alembic."""
