@@ -103,6 +103,8 @@ FOLLOWING = (
 )
 DATA_KEYS = (
     "CREATE TABLE master_key (fingerprint bytea NOT NULL)",
+    # One row at most, however many nodes start at once.
+    "CREATE UNIQUE INDEX one_master_key ON master_key ((true))",
     """CREATE TABLE data_keys (
         key_id text COLLATE "C" PRIMARY KEY,
         account_id text COLLATE "C" NOT NULL,
@@ -112,6 +114,8 @@ DATA_KEYS = (
     )""",
     """CREATE UNIQUE INDEX one_live_key ON data_keys (account_id)
         WHERE wrapped IS NOT NULL""",
+    # Every node looks often for keys that were destroyed.
+    "CREATE INDEX destroyed_keys ON data_keys (key_id) WHERE wrapped IS NULL",
 )
 
 
