@@ -10,6 +10,8 @@ from infra.local.services import temporary_folder
 from tests.support import services
 from tests.support.services import Server
 
+pytest_plugins = ("tests.support.store_places",)
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:

@@ -12,6 +12,7 @@ from adapters.sqlite.recorder import Recorder
 from adapters.sqlite.rows import insert_rows
 from adapters.sqlite.schema import WORK_COLUMNS
 from adapters.store.group import Changes, HeldAmount, ItemKey, State
+from adapters.store.marks import latest
 from domain.billing.wallet import Wallet
 from domain.ports.event_store import Append, Mark
 from domain.ports.work_queue import WorkItem
@@ -83,7 +84,7 @@ def save(recorder: Recorder, c: SQLiteCursor, changes: Changes, codec: EventCode
         recorder.insert_at(c, changes.events[0].position, stored)
     _save_money(c, changes)
     _save_work(c, changes)
-    for mark in _latest(changes.marks):
+    for mark in latest(changes.marks):
         _save_mark(c, mark)
     _save_dead_letters(c, changes)
 
@@ -133,19 +134,6 @@ def _save_work(c: SQLiteCursor, changes: Changes) -> None:
             "DELETE FROM work WHERE queue = ? AND item_id IN (SELECT value FROM json_each(?))",
             (queue, json.dumps(item_ids)),
         )
-
-
-def _latest(marks: Sequence[Mark]) -> list[Mark]:
-    """One mark a consumer: its highest watermark, and everything handled beyond it."""
-    by_consumer: dict[str, Mark] = {}
-    for mark in marks:
-        before = by_consumer.get(mark.consumer, Mark(mark.consumer, 0))
-        by_consumer[mark.consumer] = Mark(
-            mark.consumer,
-            max(before.watermark, mark.watermark),
-            (*before.handled, *mark.handled),
-        )
-    return list(by_consumer.values())
 
 
 def _save_mark(c: SQLiteCursor, mark: Mark) -> None:

@@ -1,4 +1,4 @@
-"""The embedded log: the store's position order, with the newest entries in memory.
+"""The log of a node: the store's position order, with the newest entries in memory.
 
 Consumers that keep up are served from memory and woken by the commit; one that is behind reads
 from the store.
@@ -16,12 +16,12 @@ KEPT = 4_000
 
 
 class RecentLog:
-    """`Log` over the embedded store; used on the store's event loop."""
+    """`Log` over a store that tells of every commit; used on the store's event loop."""
 
     def __init__(self, read_stored: ReadStored, head: int) -> None:
         self._read_stored = read_stored
         self._head = head
-        self._recent: list[Recorded[Event]] = []
+        self._recent: list[LogEntry] = []
         # Streams that began among the newest entries, and so are whole in memory.
         self._streams: dict[str, list[Recorded[Event]]] = {}
         self._waiters: list[asyncio.Future[None]] = []
@@ -29,19 +29,26 @@ class RecentLog:
     def head(self) -> int:
         return self._head
 
-    def committed(self, events: Sequence[Recorded[Event]]) -> None:
+    def committed(self, events: Sequence[LogEntry]) -> None:
         """Takes in what was just committed and wakes whoever waits."""
         if not events:
             return
-        self._head = events[-1].position
         self._recent.extend(events)
-        for recorded in events:
-            if recorded.version == 1:
-                self._streams[recorded.stream] = [recorded]
-            elif (stream := self._streams.get(recorded.stream)) is not None:
-                stream.append(recorded)
+        for entry in events:
+            if isinstance(entry, Recorded):
+                self._note(entry)
         if len(self._recent) > 2 * KEPT:
             self._forget(len(self._recent) - KEPT)
+        self._move(events[-1].position)
+
+    def _note(self, recorded: Recorded[Event]) -> None:
+        if recorded.version == 1:
+            self._streams[recorded.stream] = [recorded]
+        elif (stream := self._streams.get(recorded.stream)) is not None:
+            stream.append(recorded)
+
+    def _move(self, head: int) -> None:
+        self._head = max(self._head, head)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -61,7 +68,7 @@ class RecentLog:
     async def read(self, after: int, limit: int) -> Sequence[LogEntry]:
         if after >= self._head:
             return ()
-        if self._recent and self._recent[0].position <= after + 1:
+        if self._recent and self._recent[0].position <= after + 1 <= self._recent[-1].position:
             start = after + 1 - self._recent[0].position
             return self._recent[start : start + limit]
         return await self._read_stored(after, limit)

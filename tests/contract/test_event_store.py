@@ -1,15 +1,12 @@
-"""The laws of `domain/ports/event_store.py`, held by the SQLite store."""
+"""The laws of `domain/ports/event_store.py`, held by every event store."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from adapters.sqlite.event_store import SqliteEventStore
+from adapters.postgres.event_store import PostgresEventStore
 from domain.billing.events import ChargeRecorded, CreditGranted
 from domain.billing.wallet import InsufficientCredits, Wallet
 from domain.effects import Enqueue
@@ -24,6 +21,7 @@ from domain.ports.event_store import (
     StreamWrite,
     Unreadable,
 )
+from tests.support.store_places import AnyStore, StorePlace
 from tests.support.stores import (
     ACCOUNT,
     accepted,
@@ -33,7 +31,6 @@ from tests.support.stores import (
     completed,
     credited,
     job_id,
-    opened_store,
     origin,
     write,
 )
@@ -43,17 +40,12 @@ WORK = Enqueue("dispatch", job_id(1), ACCOUNT, "standard", 1)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "events.db"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteEventStore]:
-    async with opened_store(path) as opened:
+async def store(place: StorePlace) -> AsyncIterator[AnyStore]:
+    async with place.opened() as opened:
         yield opened
 
 
-async def complete(store: SqliteEventStore, picodollars: int) -> tuple[Recorded[Event], ...]:
+async def complete(store: AnyStore, picodollars: int) -> tuple[Recorded[Event], ...]:
     """Ends job 1, which was accepted, with a charge."""
     charge = charged(1, picodollars)
     return await store.append(
@@ -64,25 +56,25 @@ async def complete(store: SqliteEventStore, picodollars: int) -> tuple[Recorded[
     )
 
 
-async def test_what_was_appended_is_there_after_reopening(path: Path) -> None:
+async def test_what_was_appended_is_there_after_reopening(place: StorePlace) -> None:
     """Law 1."""
-    async with opened_store(path) as store:
+    async with place.opened() as store:
         recorded = await write(store, job_id(1), accepted(1), cancelled(1))
-    async with opened_store(path) as store:
+    async with place.opened() as store:
         assert await store.read_stream(job_id(1)) == recorded
 
 
-async def test_closing_commits_what_still_waits(path: Path) -> None:
+async def test_closing_commits_what_still_waits(place: StorePlace) -> None:
     """Law 1."""
-    async with opened_store(path) as store:
+    async with place.opened() as store:
         waiting = [asyncio.create_task(write(store, job_id(n), accepted(n))) for n in range(50)]
         await asyncio.sleep(0)
     assert len(await asyncio.gather(*waiting)) == 50
-    async with opened_store(path) as store:
+    async with place.opened() as store:
         assert await store.head() == 50
 
 
-async def test_an_event_comes_back_as_it_was_recorded(store: SqliteEventStore) -> None:
+async def test_an_event_comes_back_as_it_was_recorded(store: AnyStore) -> None:
     """Law 1."""
     event = accepted(1)
     (recorded,) = await write(store, job_id(1), event)
@@ -93,9 +85,7 @@ async def test_an_event_comes_back_as_it_was_recorded(store: SqliteEventStore) -
 
 
 @pytest.mark.parametrize("expected", [0, 2, 7])
-async def test_a_wrong_expected_version_is_a_conflict(
-    store: SqliteEventStore, expected: int
-) -> None:
+async def test_a_wrong_expected_version_is_a_conflict(store: AnyStore, expected: int) -> None:
     """Law 2."""
     await write(store, job_id(1), accepted(1))
     with pytest.raises(VersionConflict) as conflict:
@@ -103,7 +93,7 @@ async def test_a_wrong_expected_version_is_a_conflict(
     assert (conflict.value.stream, conflict.value.actual) == (job_id(1), 1)
 
 
-async def test_a_conflict_in_one_stream_refuses_every_stream(store: SqliteEventStore) -> None:
+async def test_a_conflict_in_one_stream_refuses_every_stream(store: AnyStore) -> None:
     """Law 2."""
     with pytest.raises(VersionConflict):
         await store.append(
@@ -116,7 +106,7 @@ async def test_a_conflict_in_one_stream_refuses_every_stream(store: SqliteEventS
     assert await store.wallet(ACCOUNT) == Wallet()
 
 
-async def test_of_many_writers_of_one_version_one_wins(store: SqliteEventStore) -> None:
+async def test_of_many_writers_of_one_version_one_wins(store: AnyStore) -> None:
     """Law 2."""
     await write(store, job_id(1), accepted(1))
     results = await asyncio.gather(
@@ -128,7 +118,7 @@ async def test_of_many_writers_of_one_version_one_wins(store: SqliteEventStore) 
 
 
 async def test_a_refusal_does_not_disturb_what_is_committed_beside_it(
-    store: SqliteEventStore,
+    store: AnyStore,
 ) -> None:
     """Law 2."""
     results = await asyncio.gather(
@@ -139,7 +129,7 @@ async def test_a_refusal_does_not_disturb_what_is_committed_beside_it(
     assert await store.head() == 50
 
 
-async def test_positions_and_versions_are_gap_free_from_one(store: SqliteEventStore) -> None:
+async def test_positions_and_versions_are_gap_free_from_one(store: AnyStore) -> None:
     """Law 3."""
     for version in range(3):
         await asyncio.gather(
@@ -152,7 +142,7 @@ async def test_positions_and_versions_are_gap_free_from_one(store: SqliteEventSt
     assert [r.version for r in await store.read_stream("s7")] == [1, 2, 3]
 
 
-async def test_several_events_of_one_append_stand_side_by_side(store: SqliteEventStore) -> None:
+async def test_several_events_of_one_append_stand_side_by_side(store: AnyStore) -> None:
     """Law 3."""
     appended = await asyncio.gather(
         *(write(store, job_id(n), accepted(n), cancelled(n)) for n in range(50))
@@ -161,14 +151,14 @@ async def test_several_events_of_one_append_stand_side_by_side(store: SqliteEven
         assert second.position == first.position + 1
 
 
-async def test_a_hold_comes_with_its_event(store: SqliteEventStore) -> None:
+async def test_a_hold_comes_with_its_event(store: AnyStore) -> None:
     """Law 4."""
     await write(store, "crd_1", credited("crd_1", 100))
     await write(store, job_id(1), accepted(1, hold=70))
     assert await store.wallet(ACCOUNT) == Wallet(purchased=100, held=70)
 
 
-async def test_a_hold_that_is_not_available_refuses_the_append(store: SqliteEventStore) -> None:
+async def test_a_hold_that_is_not_available_refuses_the_append(store: AnyStore) -> None:
     """Law 4."""
     await write(store, "crd_1", credited("crd_1", 100))
     with pytest.raises(InsufficientCredits) as refusal:
@@ -183,7 +173,7 @@ async def test_a_hold_that_is_not_available_refuses_the_append(store: SqliteEven
     assert await store.read_stream("crd_2") == ()
 
 
-async def test_holds_made_at_once_never_pass_the_balance(store: SqliteEventStore) -> None:
+async def test_holds_made_at_once_never_pass_the_balance(store: AnyStore) -> None:
     """Law 4."""
     await write(store, "crd_1", credited("crd_1", 100))
     results = await asyncio.gather(
@@ -194,7 +184,7 @@ async def test_holds_made_at_once_never_pass_the_balance(store: SqliteEventStore
     assert await store.wallet(ACCOUNT) == Wallet(purchased=100, held=100)
 
 
-async def test_a_release_gives_the_hold_back(store: SqliteEventStore) -> None:
+async def test_a_release_gives_the_hold_back(store: AnyStore) -> None:
     """Law 4."""
     await write(store, "crd_1", credited("crd_1", 100))
     await write(store, job_id(1), accepted(1, hold=70))
@@ -203,7 +193,7 @@ async def test_a_release_gives_the_hold_back(store: SqliteEventStore) -> None:
 
 
 async def test_a_capture_ends_the_hold_and_takes_the_allowance_first(
-    store: SqliteEventStore,
+    store: AnyStore,
 ) -> None:
     """Law 4."""
     await write(store, "crd_1", credited("crd_1", 100))
@@ -215,7 +205,7 @@ async def test_a_capture_ends_the_hold_and_takes_the_allowance_first(
 
 @pytest.mark.parametrize("event", [cancelled(1), charged(1, 0)])
 async def test_ending_an_unknown_hold_is_an_error(
-    store: SqliteEventStore, event: JobCancelled | ChargeRecorded
+    store: AnyStore, event: JobCancelled | ChargeRecorded
 ) -> None:
     """Law 4."""
     with pytest.raises(ValueError, match="hold"):
@@ -223,7 +213,7 @@ async def test_ending_an_unknown_hold_is_an_error(
     assert await store.head() == 0
 
 
-async def test_a_hold_of_another_account_cannot_be_ended(store: SqliteEventStore) -> None:
+async def test_a_hold_of_another_account_cannot_be_ended(store: AnyStore) -> None:
     """Law 4."""
     await write(store, "crd_1", credited("crd_1", 100))
     await write(store, job_id(1), accepted(1, hold=70))
@@ -232,7 +222,7 @@ async def test_a_hold_of_another_account_cannot_be_ended(store: SqliteEventStore
     assert await store.wallet(ACCOUNT) == Wallet(purchased=100, held=70)
 
 
-async def test_work_mark_and_dead_letter_stand_with_the_events(store: SqliteEventStore) -> None:
+async def test_work_mark_and_dead_letter_stand_with_the_events(store: AnyStore) -> None:
     """Law 4."""
     writes = (StreamWrite(job_id(1), 0, (accepted(1),)),)
     await store.append(Append(origin(), writes, (WORK,), Mark("billing", 1), (LETTER,)))
@@ -244,7 +234,7 @@ async def test_work_mark_and_dead_letter_stand_with_the_events(store: SqliteEven
 
 
 async def test_a_refused_append_leaves_no_work_no_mark_and_no_dead_letter(
-    store: SqliteEventStore,
+    store: AnyStore,
 ) -> None:
     """Law 4."""
     writes = (StreamWrite(job_id(1), 3, (accepted(1),)),)
@@ -255,21 +245,21 @@ async def test_a_refused_append_leaves_no_work_no_mark_and_no_dead_letter(
     assert await store.dead_letters() == []
 
 
-async def test_a_mark_keeps_what_was_handled_beyond_the_watermark(store: SqliteEventStore) -> None:
+async def test_a_mark_keeps_what_was_handled_beyond_the_watermark(store: AnyStore) -> None:
     """Law 4."""
     await store.append(Append(origin(), mark=Mark("billing", 2, (4, 6))))
     await store.append(Append(origin(), mark=Mark("billing", 4, (7,))))
     assert await store.checkpoint("billing") == Checkpoint(4, frozenset({6, 7}))
 
 
-async def test_a_watermark_never_goes_back(store: SqliteEventStore) -> None:
+async def test_a_watermark_never_goes_back(store: AnyStore) -> None:
     """Law 4."""
     await store.append(Append(origin(), mark=Mark("billing", 9)))
     await store.append(Append(origin(), mark=Mark("billing", 0, (12,))))
     assert await store.checkpoint("billing") == Checkpoint(9, frozenset({12}))
 
 
-async def test_each_consumer_has_its_own_mark(store: SqliteEventStore) -> None:
+async def test_each_consumer_has_its_own_mark(store: AnyStore) -> None:
     """Law 4."""
     await asyncio.gather(
         *(store.append(Append(origin(), mark=Mark(f"c{n}", n))) for n in range(1, 6))
@@ -278,7 +268,7 @@ async def test_each_consumer_has_its_own_mark(store: SqliteEventStore) -> None:
 
 
 async def test_a_redriven_dead_letter_goes_with_what_it_brought_about(
-    store: SqliteEventStore,
+    store: AnyStore,
 ) -> None:
     """Law 4."""
     await store.append(Append(origin(), dead_letters=(LETTER,)))
@@ -288,7 +278,7 @@ async def test_a_redriven_dead_letter_goes_with_what_it_brought_about(
     assert await store.head() == 1
 
 
-async def test_credit_comes_back_with_its_entries_and_the_balance(store: SqliteEventStore) -> None:
+async def test_credit_comes_back_with_its_entries_and_the_balance(store: AnyStore) -> None:
     """Law 5."""
     await write(store, "crd_1", credited("crd_1", 100))
     (recorded,) = await write(store, "crd_2", credited("crd_2", 5))
@@ -302,7 +292,7 @@ async def test_credit_comes_back_with_its_entries_and_the_balance(store: SqliteE
 
 
 async def test_a_charge_comes_back_with_its_entries_and_the_balance(
-    store: SqliteEventStore,
+    store: AnyStore,
 ) -> None:
     """Law 5."""
     await write(store, "crd_1", credited("crd_1", 100))
@@ -314,7 +304,7 @@ async def test_a_charge_comes_back_with_its_entries_and_the_balance(
 
 
 async def test_a_reader_beside_a_writer_sees_every_position_in_order(
-    store: SqliteEventStore,
+    store: AnyStore,
 ) -> None:
     """Law 6."""
 
@@ -329,14 +319,14 @@ async def test_a_reader_beside_a_writer_sees_every_position_in_order(
     assert await asyncio.wait_for(reading, 20) == list(range(1, 301))
 
 
-async def test_an_append_can_be_read_as_soon_as_it_is_answered(store: SqliteEventStore) -> None:
+async def test_an_append_can_be_read_as_soon_as_it_is_answered(store: AnyStore) -> None:
     """Law 6."""
     (recorded,) = await write(store, job_id(1), accepted(1))
     assert await store.head() == recorded.position
     assert await store.read_log(recorded.position - 1, 10) == [recorded]
 
 
-async def test_a_long_stream_is_read_whole(store: SqliteEventStore) -> None:
+async def test_a_long_stream_is_read_whole(store: AnyStore) -> None:
     """Law 6: however much else was appended since."""
     await write(store, job_id(0), accepted(0))
     for start in range(0, 9000, 500):
@@ -348,7 +338,7 @@ async def test_a_long_stream_is_read_whole(store: SqliteEventStore) -> None:
     assert [r.version for r in history] == [1, 2]
 
 
-async def test_the_log_is_read_by_name(store: SqliteEventStore) -> None:
+async def test_the_log_is_read_by_name(store: AnyStore) -> None:
     """Law 6."""
     await write(store, job_id(1), accepted(1), cancelled(1))
     await write(store, job_id(2), accepted(2))
@@ -357,59 +347,64 @@ async def test_the_log_is_read_by_name(store: SqliteEventStore) -> None:
 
 
 async def test_a_stored_event_that_no_code_knows_is_shown_as_unreadable(
-    store: SqliteEventStore, path: Path
+    store: AnyStore, place: StorePlace
 ) -> None:
     """Law 6: it is not skipped."""
     await write(store, job_id(1), accepted(1))
-    with sqlite3.connect(path) as connection:
-        connection.execute("INSERT INTO stored_events VALUES (2, 's', 1, 'old.name@9', x'7b7d')")
-    connection.close()
+    sql = "INSERT INTO stored_events ({columns}) VALUES ('s', 1, 'old.name@9', {state}, 2)"
+    columns, state = "originator_id, originator_version, topic, state, ", "x'7b7d'"
+    if isinstance(store, PostgresEventStore):
+        columns, state = columns + "notification_id", r"'\x7b7d'"
+    else:
+        columns += "rowid"
+    with place.beside() as execute:
+        execute(sql.format(columns=columns, state=state))
     _, entry = await store.read_log(0, 10)
     assert isinstance(entry, Unreadable)
     assert (entry.position, entry.event_name, entry.state) == (2, "old.name", b"{}")
 
 
-async def test_a_store_that_cannot_write_says_so(store: SqliteEventStore, path: Path) -> None:
+async def test_a_store_that_cannot_write_says_so(store: AnyStore, place: StorePlace) -> None:
     """Law 7."""
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE stored_events")
-    connection.close()
+    with place.beside() as execute:
+        execute("DROP TABLE stored_events")
     with pytest.raises(StoreUnavailable):
         await write(store, job_id(1), accepted(1))
 
 
-async def test_a_store_that_cannot_read_says_so(store: SqliteEventStore, path: Path) -> None:
+async def test_a_store_that_cannot_read_says_so(store: AnyStore, place: StorePlace) -> None:
     """Law 7."""
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE stored_events")
-    connection.close()
+    with place.beside() as execute:
+        execute("DROP TABLE stored_events")
     with pytest.raises(StoreUnavailable):
         await store.read_log(0, 10)
 
 
-async def test_a_closed_store_takes_nothing(path: Path) -> None:
+async def test_a_closed_store_takes_nothing(place: StorePlace) -> None:
     """Law 7."""
-    async with opened_store(path) as store:
+    async with place.opened() as store:
         pass
     with pytest.raises(StoreUnavailable):
         await write(store, job_id(1), accepted(1))
 
 
-async def test_an_append_whose_caller_left_is_recorded_whole_or_not_at_all(path: Path) -> None:
+async def test_an_append_whose_caller_left_is_recorded_whole_or_not_at_all(
+    place: StorePlace,
+) -> None:
     """Law 1."""
-    async with opened_store(path) as store:
+    async with place.opened() as store:
         leaving = asyncio.create_task(write(store, job_id(1), accepted(1), cancelled(1)))
         await asyncio.sleep(0)
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
         (recorded,) = await write(store, job_id(2), accepted(2))
-    async with opened_store(path) as store:
+    async with place.opened() as store:
         log = await store.read_log(0, 10)
     assert [e.position for e in log if isinstance(e, Recorded)][-1] == recorded.position
     assert len(log) in {1, 3}
 
 
-async def test_an_event_that_cannot_be_encoded_is_refused_alone(store: SqliteEventStore) -> None:
+async def test_an_event_that_cannot_be_encoded_is_refused_alone(store: AnyStore) -> None:
     """Law 2: whatever else is committed beside it."""
     bad = replace(accepted(1), requested_model="\ud800")
     refused, kept = await asyncio.gather(
@@ -421,27 +416,32 @@ async def test_an_event_that_cannot_be_encoded_is_refused_alone(store: SqliteEve
 
 
 async def test_a_write_lock_of_another_process_is_waited_for(
-    store: SqliteEventStore, path: Path
+    store: AnyStore, place: StorePlace
 ) -> None:
     """Law 7 is for a store that stays away, not for one that is busy for a moment."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with place.beside() as execute:
+        if isinstance(store, PostgresEventStore):
+            execute("BEGIN")
+            execute("UPDATE log_head SET position = position")
+        else:
+            execute("BEGIN IMMEDIATE")
         append = asyncio.ensure_future(write(store, job_id(1), accepted(1)))
-        await asyncio.wait({append}, timeout=0.1)
-        other.execute("COMMIT")
+        done, _ = await asyncio.wait({append}, timeout=0.1)
+        assert not done
+        execute("COMMIT")
     assert (await append)[0].position == 1
 
 
 async def test_a_store_that_is_back_is_seen_to_be_back_while_idle(
-    store: SqliteEventStore, path: Path
+    store: AnyStore, place: StorePlace
 ) -> None:
     """Law 7."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("ALTER TABLE wallets RENAME TO hidden")
+    with place.beside() as execute:
+        execute("ALTER TABLE wallets RENAME TO hidden")
         with pytest.raises(StoreUnavailable):
             await write(store, job_id(1), accepted(1))
         assert not store.is_available()
-        database.execute("ALTER TABLE hidden RENAME TO wallets")
+        execute("ALTER TABLE hidden RENAME TO wallets")
     async with asyncio.timeout(10):
         while not store.is_available():
             await asyncio.sleep(0.01)

@@ -82,12 +82,12 @@ def redis() -> Iterator[Server]:
 
 
 @contextmanager
-def fresh_database(server: Server) -> Iterator[str]:
-    """The address of an empty database that lives as long as the context."""
+def fresh_database(server: Server, template: str = "template0") -> Iterator[str]:
+    """The address of a copy of a database, an empty one, that lives as long as the context."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server.url, autocommit=True) as maintenance:
         # The files of an empty database are copied faster than logged.
-        maintenance.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        maintenance.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         try:
             yield urlsplit(server.url)._replace(path=f"/{name}").geturl()
         finally:

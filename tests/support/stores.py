@@ -13,7 +13,7 @@ from domain.event import Event, Origin, Recorded, system_origin
 from domain.event_types import ALL_EVENTS
 from domain.ids import charge_id
 from domain.inference.events import JobAccepted, JobCancelled, Usage
-from domain.ports.event_store import Append, StreamWrite
+from domain.ports.event_store import Append, EventStore, StreamWrite
 from tests.support.simulated_log import completion, job_accepted
 
 ACCOUNT = "acct_1"
@@ -83,7 +83,7 @@ def appending(
 
 
 async def write(
-    store: SqliteEventStore, stream: str, *events: Event, version: int = 0, account: str = ACCOUNT
+    store: EventStore, stream: str, *events: Event, version: int = 0, account: str = ACCOUNT
 ) -> tuple[Recorded[Event], ...]:
     """Appends events to one stream."""
     return await store.append(appending(StreamWrite(stream, version, events), account_id=account))

@@ -1,0 +1,170 @@
+"""The cluster's event store and work rows, on PostgreSQL."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from adapters.codec.events import EventCodec
+from adapters.postgres.failures import translated
+from adapters.postgres.reads import ReaderThread, Rows
+from adapters.postgres.recorder import Datastore, Recorder
+from adapters.postgres.tail import NodeLog
+from adapters.postgres.transaction import WORK_COLUMNS
+from adapters.postgres.writer import GroupCommitWriter
+from adapters.store.group import Changes
+from domain.billing.wallet import Wallet
+from domain.effects import Queue
+from domain.errors import StoreUnavailable
+from domain.event import Event, Recorded, system_origin
+from domain.ids import HOUSE_ACCOUNT
+from domain.ports.clock import Clock, Ids
+from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry, Mark
+from domain.ports.work_queue import WorkItem
+
+R = TypeVar("R")
+EVENT_COLUMNS = "notification_id, originator_id, originator_version, topic, state"
+# As the index of these events has it; see the first migration.
+DIRECTORY_FAMILIES = ("access.", "catalog.", "webhooks.endpoint.")
+IS_DIRECTORY_EVENT = (
+    "(topic LIKE 'access.%%' OR topic LIKE 'catalog.%%' OR topic LIKE 'webhooks.endpoint.%%')"
+)
+
+
+class PostgresEventStore:
+    """`EventStore` and the rows of the work queues; made and used on one event loop.
+
+    The tables are there (`adapters.postgres.migrating`). `log` is this node's view of the log;
+    whoever owns the store runs `log.run()`. `committed` is told of every commit of this node.
+    """
+
+    def __init__(
+        self,
+        datastore: Datastore,
+        codec: EventCodec,
+        clock: Clock,
+        ids: Ids,
+        *,
+        poll_seconds: float = 0.05,
+        committed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Raises `StoreUnavailable` when the database cannot be reached."""
+        self._codec = codec
+        self._clock = clock
+        self._tell = committed
+        self._probe: asyncio.Future[None] | None = None
+        self._recorder = Recorder(datastore)
+        with translated("the event store cannot be opened"):
+            datastore.pool.open(wait=True, timeout=10)
+            head = int(self._recorder.max_notification_id() or 0)
+        # Pages of the log are long; single streams must not wait for them.
+        self._reader = ReaderThread("event-store-reader", datastore)
+        self._pages = ReaderThread("event-store-pages", datastore)
+        self.log = NodeLog(self.read_log, self.head, head, poll_seconds)
+        self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
+
+    async def close(self) -> None:
+        """Commits what waits and ends the threads. The datastore is closed by who opened it."""
+        await self._writer.close()
+        await self._reader.close()
+        await self._pages.close()
+
+    def is_available(self) -> bool:
+        """Whether the last append could be written.
+
+        After one that could not, each asking tries a small write, so that an idle store is seen
+        to be back.
+        """
+        if not self._writer.is_available and (self._probe is None or self._probe.done()):
+            self._probe = asyncio.ensure_future(self._try_to_write())
+        return self._writer.is_available
+
+    async def _try_to_write(self) -> None:
+        origin = system_origin(HOUSE_ACCOUNT, "event-store", "probe")
+        with suppress(StoreUnavailable):
+            await self.append(Append(origin, mark=Mark("probe", self._clock.now())))
+
+    async def append(self, append: Append) -> tuple[Recorded[Event], ...]:
+        return await self._writer.submit(append)
+
+    async def read_stream(self, stream: str) -> tuple[Recorded[Event], ...]:
+        sql = (
+            f"SELECT {EVENT_COLUMNS} FROM stored_events "  # noqa: S608
+            "WHERE originator_id = %s ORDER BY originator_version"
+        )
+        return await self._read(
+            lambda rows: tuple(self._codec.decode(*row) for row in rows), sql, stream
+        )
+
+    async def read_log(
+        self, after: int, limit: int, names: Sequence[str] = ()
+    ) -> Sequence[LogEntry]:
+        conditions, parameters = ["notification_id > %s"], list[Any]((after,))
+        if names:
+            conditions.append("topic = ANY(%s)")
+            parameters.append(self._codec.topics_named(names))
+        if names and all(name.startswith(DIRECTORY_FAMILIES) for name in names):
+            conditions.append(IS_DIRECTORY_EVENT)  # which lets the index of these be used
+        sql = (
+            f"SELECT {EVENT_COLUMNS} FROM stored_events WHERE {' AND '.join(conditions)} "  # noqa: S608
+            "ORDER BY notification_id LIMIT %s"
+        )
+        convert = partial(_entries, self._codec)
+        entries: Sequence[LogEntry] = await self._pages.read(sql, (*parameters, limit), convert)
+        return entries
+
+    async def head(self) -> int:
+        return await self._read(lambda rows: int(rows[0][0]), "SELECT position FROM log_head")
+
+    async def wallet(self, account_id: str) -> Wallet:
+        sql = "SELECT allowance, purchased, held FROM wallets WHERE account_id = %s"
+        return await self._read(
+            lambda rows: Wallet(*map(int, rows[0])) if rows else Wallet(), sql, account_id
+        )
+
+    async def checkpoint(self, consumer: str) -> Checkpoint:
+        marks, seen = await asyncio.gather(
+            self._read(list, "SELECT watermark FROM checkpoints WHERE consumer = %s", consumer),
+            self._read(list, "SELECT position FROM inbox WHERE consumer = %s", consumer),
+        )
+        return Checkpoint(marks[0][0] if marks else 0, frozenset(row[0] for row in seen))
+
+    async def dead_letters(self, consumer: str | None = None) -> Sequence[DeadLetter]:
+        sql = (
+            "SELECT consumer, position, event_name, error, at, state FROM dead_letters "
+            "WHERE %s::text IS NULL OR consumer = %s ORDER BY position"
+        )
+        return await self._read(
+            lambda rows: [DeadLetter(*row) for row in rows], sql, consumer, consumer
+        )
+
+    async def backlog(self, queue: Queue) -> Sequence[WorkItem]:
+        return await self._items("queue = %s ORDER BY position", queue)
+
+    async def lapsed(self, queue: Queue, now: int) -> Sequence[WorkItem]:
+        return await self._items("queue = %s AND leased_until < %s", queue, now)
+
+    async def items(self, queue: Queue, item_ids: Sequence[str]) -> Sequence[WorkItem]:
+        """Those of these items that are not done, as they are now."""
+        return await self._items("queue = %s AND item_id = ANY(%s)", queue, list(item_ids))
+
+    async def _items(self, condition: str, *parameters: Any) -> Sequence[WorkItem]:
+        return await self._read(
+            lambda rows: [WorkItem(*row) for row in rows],
+            f"SELECT {WORK_COLUMNS} FROM work WHERE {condition}",  # noqa: S608
+            *parameters,
+        )
+
+    def _committed(self, changes: Changes) -> None:
+        self.log.committed(changes.events)
+        if changes.events:
+            self._tell()
+
+    async def _read(self, convert: Callable[[Rows], R], sql: str, *parameters: Any) -> R:
+        result: R = await self._reader.read(sql, parameters, convert)
+        return result
+
+
+def _entries(codec: EventCodec, rows: Rows) -> Sequence[LogEntry]:
+    return [codec.entry(*row) for row in rows]

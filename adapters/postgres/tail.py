@@ -1,0 +1,75 @@
+"""The log as a node of the cluster sees it: its own commits at once, those of others by looking.
+
+Positions become visible in their order, so what lies between the last known one and the head is
+all there is, and can be read by position alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from adapters.store.recent_log import ReadStored, RecentLog
+from domain.errors import StoreUnavailable
+from domain.ports.event_store import LogEntry
+
+PAGE = 2_000
+AWAY_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class NodeLog(RecentLog):
+    """`Log` of one node. `run` keeps it in step; `wake` makes it look at once."""
+
+    def __init__(
+        self,
+        read_stored: ReadStored,
+        read_head: Callable[[], Awaitable[int]],
+        head: int,
+        poll_seconds: float,
+    ) -> None:
+        super().__init__(read_stored, head)
+        self._read_page, self._read_head = read_stored, read_head
+        self._poll_seconds = poll_seconds
+        # Everything up to here stands in memory, or stood there.
+        self._followed = head
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Makes the next look happen now."""
+        self._woken.set()
+
+    def committed(self, events: Sequence[LogEntry]) -> None:
+        """Takes in what this node committed; what others did in between is looked for."""
+        if not events:
+            return
+        if events[0].position == self._followed + 1:
+            self._take(events)
+        else:
+            self._move(events[-1].position)
+            self.wake()
+
+    async def run(self) -> None:
+        """Follows the store until cancelled. While the store is away it is only late."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+            self._woken.clear()
+            try:
+                await self._catch_up()
+            except StoreUnavailable as error:
+                log.warning("log.away", error=str(error))
+                await asyncio.sleep(AWAY_SECONDS)
+
+    async def _catch_up(self) -> None:
+        head = await self._read_head()
+        while self._followed < head:
+            page = await self._read_page(self._followed, PAGE)
+            self._take([entry for entry in page if entry.position > self._followed])
+
+    def _take(self, entries: Sequence[LogEntry]) -> None:
+        if entries:
+            self._followed = entries[-1].position
+            super().committed(entries)
