@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from adapters.blobs.files import FileBlobs
 from adapters.codec.events import EventCodec
 from adapters.crypto.api_keys import KeyedSecrets
-from adapters.crypto.data_keys import DataKeys
 from adapters.crypto.master_key import MasterKey
 from adapters.crypto.payloads import SealedPayloads
 from adapters.sql.engine import open_sqlite
 from adapters.sql.read_models import SqlReadModels
+from adapters.sqlite.data_keys import SqliteDataKeys
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.system.clock import SystemClock, TimeOrderedIds
 from domain.event_types import ALL_EVENTS
@@ -42,7 +42,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     async with AsyncExitStack() as stack:
         stack.enter_context(directory.locked())
         master = _master_key(settings)
-        keys = stack.enter_context(closing(DataKeys(directory.keys, master, clock)))
+        keys = stack.enter_context(closing(SqliteDataKeys(directory.keys, master, clock)))
         blobs = FileBlobs(directory.blobs, settings.storage.durability)
         read_models = SqlReadModels(open_sqlite(directory.read_models))
         stack.push_async_callback(read_models.close)

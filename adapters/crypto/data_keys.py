@@ -1,17 +1,13 @@
 """The data keys of the accounts: made on first use, stored wrapped by the master key.
 
-They stand in a small database of their own beside the log, so that destroying one (erasure)
-touches no log, and a copy of the log alone stays unreadable.
+They stand apart from the log, so that destroying one (erasure) touches no log, and a copy of the
+log alone stays unreadable. What is the same wherever they stand is here.
 """
 
 import hmac
 import secrets
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,28 +15,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from adapters.crypto.master_key import KEY_BYTES, MasterKey, MasterKeyProblem
-from domain.errors import StoreUnavailable
 from domain.ports.clock import Clock
 from domain.ports.payloads import PayloadErased
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS master_key (fingerprint BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS data_keys (
-  key_id TEXT PRIMARY KEY,
-  account_id TEXT NOT NULL,
-  wrapped BLOB,
-  created_at INTEGER NOT NULL,
-  destroyed_at INTEGER
-);
-CREATE UNIQUE INDEX IF NOT EXISTS one_live_key ON data_keys (account_id) WHERE wrapped IS NOT NULL;
-"""
-# A rollback journal and secure_delete: a destroyed key stands in no page and no write-ahead log.
-PRAGMAS = (
-    "journal_mode = DELETE",
-    "synchronous = FULL",
-    "secure_delete = ON",
-    "busy_timeout = 5000",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,103 +32,86 @@ class DataKey:
         return f"DataKey({self.key_id})"
 
 
-class DataKeys:
-    """The stored data keys. Blocking, and safe for threads and for several processes.
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key as it is stored; without `wrapped` it was destroyed."""
 
-    Every method raises `StoreUnavailable` when the database cannot be used.
+    key_id: str
+    wrapped: bytes | None
+
+
+class KeyTable(Protocol):
+    """Where wrapped keys stand, at most one of an account that is not destroyed.
+
+    Blocking, and safe for threads, for several processes and for several nodes that share it.
+    What a method has written is durable when it returns. Every method raises `StoreUnavailable`.
     """
 
-    def __init__(self, path: Path, master: MasterKey, clock: Clock) -> None:
-        """Raises `MasterKeyProblem` when the keys were wrapped by another master key."""
-        self._wrapping, self._clock = master.derive("wrap"), clock
-        self._lock = threading.Lock()
-        path.touch(mode=0o600)
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            self._open(master.derive("check"))
-        except sqlite3.Error as error:
-            self._database.close()
-            raise StoreUnavailable(f"{path} cannot be opened: {error}") from error
-        except BaseException:
-            self._database.close()
-            raise
+    def fingerprint(self, ours: bytes) -> bytes:
+        """The master key's fingerprint of these keys; `ours` when there was none."""
+        ...
 
-    def close(self) -> None:
-        with self._lock:
-            self._database.close()
+    def live(self, account_id: str) -> StoredKey | None: ...
+
+    def add(self, account_id: str, key: StoredKey, at: int) -> None:
+        """Changes nothing when the account has a live key, whoever added it."""
+        ...
+
+    def find(self, account_id: str, key_id: str) -> StoredKey | None: ...
+
+    def destroy(self, account_id: str, at: int) -> None: ...
+
+    def count_destroyed(self) -> int:
+        """Rises with every key that is destroyed, and never falls."""
+        ...
+
+
+class DataKeys:
+    """The stored data keys. Blocking; as safe as their table, and failing as it does."""
+
+    def __init__(self, table: KeyTable, master: MasterKey, clock: Clock) -> None:
+        """Raises `MasterKeyProblem` when the keys were wrapped by another master key."""
+        self._table, self._wrapping, self._clock = table, master.derive("wrap"), clock
+        fingerprint = master.derive("check")
+        if not hmac.compare_digest(table.fingerprint(fingerprint), fingerprint):
+            raise MasterKeyProblem("the data keys here were written under another master key")
 
     def current(self, account_id: str) -> DataKey:
-        """The account's key; a new one is durable before it is returned."""
-        with self._transaction() as database:
-            row = database.execute(
-                "SELECT key_id, wrapped FROM data_keys"
-                " WHERE account_id = ? AND wrapped IS NOT NULL",
-                (account_id,),
-            ).fetchone()
-            if row is not None:
-                return self._unwrapped(account_id, *row)
-            secret, key_id = secrets.token_bytes(KEY_BYTES), f"dk_{secrets.token_hex(16)}"
-            database.execute(
-                "INSERT INTO data_keys (key_id, account_id, wrapped, created_at)"
-                " VALUES (?, ?, ?, ?)",
-                (key_id, account_id, aes_key_wrap(self._wrapping, secret), self._clock.now()),
-            )
-        return _data_key(key_id, account_id, secret)
+        """The account's key; a new one is durable before it is returned.
+
+        All who ask at once get the same one.
+        """
+        while (stored := self._table.live(account_id)) is None:
+            wrapped = aes_key_wrap(self._wrapping, secrets.token_bytes(KEY_BYTES))
+            made = StoredKey(f"dk_{secrets.token_hex(16)}", wrapped)
+            self._table.add(account_id, made, self._clock.now())
+        return self._unwrapped(account_id, stored)
 
     def find(self, account_id: str, key_id: str) -> DataKey:
         """The account's key of this id.
 
         Raises `PayloadErased` when it was destroyed, `ValueError` when it never existed.
         """
-        with self._transaction() as database:
-            row = database.execute(
-                "SELECT wrapped FROM data_keys WHERE key_id = ? AND account_id = ?",
-                (key_id, account_id),
-            ).fetchone()
-        if row is None:
+        stored = self._table.find(account_id, key_id)
+        if stored is None:
             raise ValueError(f"{account_id} has no data key {key_id}")
-        if row[0] is None:
-            raise PayloadErased(key_id)
-        return self._unwrapped(account_id, key_id, row[0])
+        return self._unwrapped(account_id, stored)
 
     def destroy(self, account_id: str) -> None:
         """Erases every payload of the account for good; a second time changes nothing."""
-        with self._transaction() as database:
-            database.execute(
-                "UPDATE data_keys SET wrapped = NULL, destroyed_at = ?"
-                " WHERE account_id = ? AND wrapped IS NOT NULL",
-                (self._clock.now(), account_id),
-            )
+        self._table.destroy(account_id, self._clock.now())
 
-    def _open(self, fingerprint: bytes) -> None:
-        for pragma in PRAGMAS:
-            self._database.execute(f"PRAGMA {pragma}")
-        self._database.executescript(SCHEMA)
-        with self._transaction() as database:
-            row = database.execute("SELECT fingerprint FROM master_key").fetchone()
-            if row is None:
-                database.execute("INSERT INTO master_key VALUES (?)", (fingerprint,))
-            elif not hmac.compare_digest(row[0], fingerprint):
-                raise MasterKeyProblem("this data directory was written under another master key")
+    def count_destroyed(self) -> int:
+        """By this a process notices that a key which it remembers may be gone."""
+        return self._table.count_destroyed()
 
-    def _unwrapped(self, account_id: str, key_id: str, wrapped: bytes) -> DataKey:
+    def _unwrapped(self, account_id: str, stored: StoredKey) -> DataKey:
+        if stored.wrapped is None:
+            raise PayloadErased(stored.key_id)
         try:
-            secret = aes_key_unwrap(self._wrapping, wrapped)
-        except InvalidUnwrap as error:
-            raise ValueError(f"data key {key_id} was altered") from error
-        return _data_key(key_id, account_id, secret)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                with self._database:
-                    yield self._database
-            except sqlite3.Error as error:
-                raise StoreUnavailable(f"data keys: {error}") from error
-
-
-def _data_key(key_id: str, account_id: str, secret: bytes) -> DataKey:
-    mac_key = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"gatewayz/fingerprint/v1").derive(secret)
-    return DataKey(key_id, account_id, AESGCM(secret), mac_key)
+            secret = aes_key_unwrap(self._wrapping, stored.wrapped)
+        except (InvalidUnwrap, ValueError) as error:  # a wrapped key cut short is a ValueError
+            raise ValueError(f"data key {stored.key_id} was altered") from error
+        info = b"gatewayz/fingerprint/v1"
+        mac_key = HKDF(SHA256(), KEY_BYTES, salt=None, info=info).derive(secret)
+        return DataKey(stored.key_id, account_id, AESGCM(secret), mac_key)

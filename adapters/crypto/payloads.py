@@ -6,6 +6,7 @@ Nonces are random: one data key is good for 2³² payloads, by the bound of NIST
 import asyncio
 import hashlib
 import hmac
+import time
 from collections import OrderedDict
 
 from cryptography.exceptions import InvalidTag
@@ -21,6 +22,8 @@ INLINE_BYTES = 8 * 1024
 # Above this the cipher itself takes longer than a hop to a thread.
 HOP_BYTES = 256 * 1024
 NONCE_BYTES = 12
+# How long a key in memory is used before its process asks whether one was destroyed elsewhere.
+TRUSTED_SECONDS = 5.0
 
 _random = RandomPool()
 
@@ -29,20 +32,29 @@ class SealedPayloads:
     """Implements `domain.ports.payloads.Payloads`.
 
     A small payload of an account whose key is known costs no thread and no I/O. The last
-    `remembered` accounts' keys stay in memory, unwrapped.
+    `remembered` accounts' keys stay in memory, unwrapped. A key that another process destroyed is
+    used for at most `trusted_seconds` more; what is sealed in that time is lost with it, so an
+    account takes no more work before its key is destroyed.
     """
 
     def __init__(
-        self, keys: DataKeys, blobs: BlobStore, ids: Ids, *, remembered: int = 10_000
+        self,
+        keys: DataKeys,
+        blobs: BlobStore,
+        ids: Ids,
+        *,
+        remembered: int = 10_000,
+        trusted_seconds: float = TRUSTED_SECONDS,
     ) -> None:
         self._keys, self._blobs, self._ids = keys, blobs, ids
-        self._remembered = remembered
+        self._remembered, self._trusted_seconds = remembered, trusted_seconds
         self._known: OrderedDict[str, DataKey] = OrderedDict()
         self._loading = asyncio.Lock()
+        self._destroyed = 0
+        self._trusted_until = float("-inf")
 
     async def seal(self, account_id: str, context: str, plain: bytes) -> Sealed:
-        key = self._known.get(account_id) or await self._current(account_id)
-        self._known.move_to_end(account_id)
+        key = self._trusted(account_id) or await self._current(account_id)
         if len(plain) <= INLINE_BYTES:
             inline = _encrypt(key, context, plain)
             return Sealed(key.key_id, context, len(plain), inline=inline)
@@ -59,7 +71,7 @@ class SealedPayloads:
             await self._blobs.delete(sealed.blob_id)
 
     async def open(self, account_id: str, sealed: Sealed) -> bytes:
-        key = self._known.get(account_id)
+        key = self._trusted(account_id)
         if key is None or key.key_id != sealed.key_id:
             key = await self._find(account_id, sealed.key_id)
         content = await self._content(sealed)
@@ -69,7 +81,7 @@ class SealedPayloads:
 
     async def fingerprint(self, account_id: str, content: bytes) -> str:
         """HMAC-SHA256 in 64 hexadecimal digits, cut to 32; nothing links it across accounts."""
-        key = self._known.get(account_id) or await self._current(account_id)
+        key = self._trusted(account_id) or await self._current(account_id)
         if len(content) <= HOP_BYTES:
             return _fingerprint(key, content)
         return await asyncio.to_thread(_fingerprint, key, content)
@@ -80,24 +92,41 @@ class SealedPayloads:
             await asyncio.to_thread(self._keys.destroy, account_id)
             self._known.pop(account_id, None)
 
+    def _trusted(self, account_id: str) -> DataKey | None:
+        if time.monotonic() > self._trusted_until or account_id not in self._known:
+            return None
+        self._known.move_to_end(account_id)
+        return self._known[account_id]
+
     async def _current(self, account_id: str) -> DataKey:
         async with self._loading:  # so that a destroyed key is never put back
+            await self._confirm()
             key = self._known.get(account_id)
-            if key is None:
-                key = await asyncio.to_thread(self._keys.current, account_id)
-                self._remember(key)
-            return key
+            return key or self._remember(await asyncio.to_thread(self._keys.current, account_id))
 
     async def _find(self, account_id: str, key_id: str) -> DataKey:
         async with self._loading:
-            key = await asyncio.to_thread(self._keys.find, account_id, key_id)
-            self._remember(key)
-            return key
+            await self._confirm()
+            key = self._known.get(account_id)
+            if key is not None and key.key_id == key_id:
+                return key
+            return self._remember(await asyncio.to_thread(self._keys.find, account_id, key_id))
 
-    def _remember(self, key: DataKey) -> None:
+    async def _confirm(self) -> None:
+        """Forgets every key when one was destroyed: that is rare, and asking for each is not."""
+        now = time.monotonic()
+        if now <= self._trusted_until:
+            return
+        destroyed = await asyncio.to_thread(self._keys.count_destroyed)
+        if destroyed != self._destroyed:
+            self._known.clear()
+        self._destroyed, self._trusted_until = destroyed, now + self._trusted_seconds
+
+    def _remember(self, key: DataKey) -> DataKey:
         self._known[key.account_id] = key
         while len(self._known) > self._remembered:
             self._known.popitem(last=False)
+        return key
 
     async def _content(self, sealed: Sealed) -> bytes:
         if sealed.inline is not None:

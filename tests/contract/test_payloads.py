@@ -1,17 +1,28 @@
-"""The laws of `domain.ports.payloads.Payloads`, held by the sealed payloads."""
+"""The laws of `domain.ports.payloads.Payloads`, held with data keys in SQLite and PostgreSQL."""
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
+import psycopg
 import pytest
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
 
 from adapters.blobs.files import FileBlobs
 from adapters.crypto.data_keys import DataKeys
 from adapters.crypto.master_key import MasterKey, MasterKeyProblem
 from adapters.crypto.payloads import INLINE_BYTES, SealedPayloads
+from adapters.postgres.data_keys import DATA_KEYS_DDL, PostgresDataKeys
+from adapters.sqlite.data_keys import SqliteDataKeys
 from adapters.system.clock import SystemClock, TimeOrderedIds
 from domain.errors import StoreUnavailable
 from domain.ports.payloads import PayloadErased
@@ -23,38 +34,106 @@ CONTEXT = "job_1/input"
 SMALL, LARGE = b"a prompt", b"a long prompt " * 50_000
 
 
-class House:
-    """Opens the same data directory as often as a test restarts the engine."""
+class House(ABC):
+    """Opens the same keys and blobs as often as a test restarts the engine or adds a node."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._open: list[DataKeys] = []
+        self._open = ExitStack()
 
-    def payloads(self, master: MasterKey = MASTER, *, remembered: int = 100) -> SealedPayloads:
-        keys = DataKeys(self.folder / "keys.db", master, SystemClock())
-        self._open.append(keys)
-        blobs = FileBlobs(self.folder / "blobs", "process")
-        return SealedPayloads(keys, blobs, TimeOrderedIds(), remembered=remembered)
+    def payloads(
+        self,
+        master: MasterKey = MASTER,
+        *,
+        remembered: int = 100,
+        trusted_seconds: float = 60,
+    ) -> SealedPayloads:
+        return SealedPayloads(
+            self.keys(master),
+            FileBlobs(self.folder / "blobs", "process"),
+            TimeOrderedIds(),
+            remembered=remembered,
+            trusted_seconds=trusted_seconds,
+        )
 
-    def bytes_at_rest(self) -> bytes:
-        return b"".join(path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
+    @abstractmethod
+    def keys(self, master: MasterKey = MASTER) -> DataKeys: ...
+
+    @abstractmethod
+    def query(self, sql: str) -> list[tuple[Any, ...]]: ...
 
     def count_keys(self) -> int:
-        database = sqlite3.connect(self.folder / "keys.db")
-        (count,) = database.execute("SELECT count(*) FROM data_keys").fetchone()
-        database.close()
-        return int(count)
+        return int(self.query("SELECT count(*) FROM data_keys")[0][0])
+
+    def bytes_at_rest(self) -> bytes:
+        files = (path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
+        return b"".join(files) + repr(self.query("SELECT * FROM data_keys")).encode()
 
     def close(self) -> None:
-        for keys in self._open:
-            keys.close()
+        self._open.close()
+
+
+class SqliteHouse(House):
+    def keys(self, master: MasterKey = MASTER) -> DataKeys:
+        keys = SqliteDataKeys(self.folder / "keys.db", master, SystemClock())
+        return self._open.enter_context(closing(keys))
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.folder / "keys.db")) as database:
+            return database.execute(sql).fetchall()
+
+
+class PostgresHouse(House):
+    def __init__(self, folder: Path, url: str) -> None:
+        super().__init__(folder)
+        self.url = url
+        with psycopg.connect(url) as database:
+            for statement in DATA_KEYS_DDL:
+                database.execute(statement.encode())
+
+    def keys(self, master: MasterKey = MASTER) -> DataKeys:
+        pool: ConnectionPool[Connection[Any]] = ConnectionPool(
+            self.url, min_size=2, max_size=2, open=True
+        )
+        self._open.enter_context(pool)
+        return PostgresDataKeys(pool, master, SystemClock())
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as database:
+            return database.execute(sql.encode()).fetchall()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.close()
+def sqlite_house(tmp_path: Path) -> Iterator[SqliteHouse]:
+    with closing(SqliteHouse(tmp_path)) as house:
+        yield house
+
+
+@pytest.fixture
+def postgres_house(tmp_path: Path, database_url: str) -> Iterator[PostgresHouse]:
+    with closing(PostgresHouse(tmp_path, database_url)) as house:
+        yield house
+
+
+@pytest.fixture(params=["sqlite_house", "postgres_house"])
+def house(request: pytest.FixtureRequest) -> House:
+    house: House = request.getfixturevalue(request.param)
+    return house
+
+
+def at_once(*work: Callable[[], object]) -> list[object]:
+    """What each returned or raised, begun at the same moment in threads of their own."""
+    together = Barrier(len(work))
+
+    def start(one: Callable[[], object]) -> object:
+        together.wait()
+        try:
+            return one()
+        except MasterKeyProblem as problem:
+            return problem
+
+    with ThreadPoolExecutor(len(work)) as pool:
+        return list(pool.map(start, work))
 
 
 @pytest.mark.parametrize(
@@ -148,6 +227,14 @@ async def test_fifty_concurrent_first_uses_make_one_key(house: House) -> None:
     assert len({one.key_id for one in sealed}) == house.count_keys() == 1
 
 
+def test_nodes_that_make_an_accounts_first_key_at_once_end_up_with_one(house: House) -> None:
+    nodes = [house.keys() for _ in range(4)]
+    for number in range(10):
+        made = at_once(*(partial(node.current, f"acct_{number}") for node in nodes))
+        assert len({repr(key) for key in made}) == 1
+    assert house.count_keys() == 10
+
+
 async def test_the_fingerprint_is_the_same_after_a_restart(house: House) -> None:
     before = await house.payloads().fingerprint(ALICE, LARGE)
     assert await house.payloads().fingerprint(ALICE, LARGE) == before
@@ -173,15 +260,42 @@ async def test_an_erased_account_can_never_be_opened_again(house: House) -> None
         assert await engine.open(BOB, kept) == SMALL
 
 
-async def test_a_destroyed_key_leaves_no_bytes_behind(house: House) -> None:
+async def test_a_destroyed_key_leaves_no_bytes_in_its_file(sqlite_house: SqliteHouse) -> None:
+    payloads = sqlite_house.payloads()
+    await payloads.seal(ALICE, CONTEXT, SMALL)
+    ((wrapped,),) = sqlite_house.query("SELECT wrapped FROM data_keys")
+    assert wrapped in sqlite_house.bytes_at_rest()
+    await payloads.destroy(ALICE)
+    assert wrapped not in sqlite_house.bytes_at_rest()
+
+
+async def test_a_destroyed_key_is_gone_and_the_row_says_when(house: House) -> None:
     payloads = house.payloads()
     await payloads.seal(ALICE, CONTEXT, SMALL)
-    database = sqlite3.connect(house.folder / "keys.db")
-    (wrapped,) = database.execute("SELECT wrapped FROM data_keys").fetchone()
-    database.close()
-    assert wrapped in house.bytes_at_rest()
     await payloads.destroy(ALICE)
-    assert wrapped not in house.bytes_at_rest()
+    row = "SELECT wrapped, destroyed_at >= created_at FROM data_keys"
+    assert [tuple(one) for one in house.query(row)] == [(None, True)]
+
+
+async def test_a_key_that_another_node_destroyed_is_not_used_for_long(house: House) -> None:
+    here, there = house.payloads(trusted_seconds=0.05), house.payloads()
+    sealed = await here.seal(ALICE, CONTEXT, SMALL)
+    await there.destroy(ALICE)
+    await asyncio.sleep(0.06)
+    with pytest.raises(PayloadErased):
+        await here.open(ALICE, sealed)
+    fresh = await here.seal(ALICE, CONTEXT, SMALL)
+    assert fresh.key_id != sealed.key_id
+    assert await there.open(ALICE, fresh) == SMALL
+
+
+async def test_a_known_key_is_used_without_asking_for_as_long_as_it_is_trusted(
+    house: House,
+) -> None:
+    payloads = house.payloads(trusted_seconds=60)
+    sealed = await payloads.seal(ALICE, CONTEXT, SMALL)
+    house.close()
+    assert await payloads.open(ALICE, sealed) == SMALL
 
 
 async def test_an_account_that_was_erased_can_begin_anew(house: House) -> None:
@@ -206,8 +320,32 @@ async def test_another_master_key_is_refused_at_the_start(house: House) -> None:
         house.payloads(MasterKey(b"n" * 32))
 
 
+def test_of_two_first_starts_under_different_master_keys_one_is_refused(house: House) -> None:
+    masters = [MasterKey(b"m" * 32), MasterKey(b"n" * 32)]
+    started = at_once(*(partial(house.keys, master) for master in masters))
+    assert sorted(isinstance(one, MasterKeyProblem) for one in started) == [False, True]
+
+
 async def test_a_key_database_that_cannot_be_used_says_so(house: House) -> None:
     payloads = house.payloads()
     house.close()
     with pytest.raises(StoreUnavailable):
         await payloads.seal(ALICE, CONTEXT, SMALL)
+
+
+def test_a_database_without_the_tables_says_so(database_url: str) -> None:
+    pool: ConnectionPool[Connection[Any]] = ConnectionPool(database_url, min_size=1, open=True)
+    with pool, pytest.raises(StoreUnavailable, match="master_key"):
+        PostgresDataKeys(pool, MASTER, SystemClock())
+
+
+def test_connections_that_the_server_ended_are_replaced_unnoticed(
+    postgres_house: PostgresHouse,
+) -> None:
+    keys = postgres_house.keys()
+    first = keys.current(ALICE)
+    postgres_house.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    assert keys.current(ALICE).key_id == first.key_id

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.blobs.files import FileBlobs
-from adapters.crypto.data_keys import DataKeys
 from adapters.crypto.master_key import MasterKey
 from adapters.crypto.payloads import SealedPayloads
+from adapters.sqlite.data_keys import SqliteDataKeys
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.store.runner import Runner
 from adapters.system.clock import SystemClock, TimeOrderedIds
@@ -165,7 +165,7 @@ class Dispatching:
 async def dispatching(folder: Path) -> AsyncIterator[Dispatching]:
     """Opened again on the same folder it goes on where it stopped."""
     async with AsyncExitStack() as stack:
-        keys = DataKeys(folder / "keys.db", MasterKey(b"m" * 32), SystemClock())
+        keys = SqliteDataKeys(folder / "keys.db", MasterKey(b"m" * 32), SystemClock())
         stack.enter_context(closing(keys))
         store = await stack.enter_async_context(opened_store(folder / "events.db"))
         payloads = SealedPayloads(keys, FileBlobs(folder / "blobs", "process"), TimeOrderedIds())

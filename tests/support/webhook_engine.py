@@ -9,9 +9,9 @@ from pathlib import Path
 from adapters.blobs.files import FileBlobs
 from adapters.codec.events import EventCodec
 from adapters.crypto.api_keys import KeyedSecrets
-from adapters.crypto.data_keys import DataKeys
 from adapters.crypto.master_key import MasterKey
 from adapters.crypto.payloads import SealedPayloads
+from adapters.sqlite.data_keys import SqliteDataKeys
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.store.runner import Runner
 from adapters.system.clock import SystemClock, TimeOrderedIds
@@ -244,7 +244,7 @@ async def webhook_engine(
     store = SqliteEventStore(
         folder / "events.db", EventCodec(ALL_EVENTS), SystemClock(), ids, "process"
     )
-    keys = DataKeys(folder / "keys.db", MasterKey(b"m" * 32), SystemClock())
+    keys = SqliteDataKeys(folder / "keys.db", MasterKey(b"m" * 32), SystemClock())
     resolver = ThreadPoolResolver()
     payloads = SealedPayloads(keys, FileBlobs(folder / "blobs", "process"), ids)
     async with AsyncExitStack() as stack:
