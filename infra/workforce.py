@@ -92,8 +92,7 @@ async def build_workforce(
     """Builds the workers; their connections are closed at the end."""
     source, store, clock = storage.store.log, storage.store, storage.clock
     health = HealthRecorder(store, clock, node_id)
-    intake = WebhookIntake(store)
-    await intake.load()
+    intake = WebhookIntake(directories.webhooks, directories.webhooks_follower.reached)
     session, resolver = HttpSession(), ThreadPoolResolver()
     delivery_resolver = ThreadPoolResolver(DELIVERY_DNS_THREADS)
     try:
@@ -105,10 +104,7 @@ async def build_workforce(
                 dispatcher,
                 deliveries,
                 Deliverer(deliveries, store, clock, DeliveryLimits()),
-                {
-                    f"{consumer.group} consumer": Runner(consumer, source, store, clock)
-                    for consumer in (dispatcher.consumer, intake.consumer)
-                },
+                {"webhooks consumer": Runner(intake.consumer, source, store, clock)},
                 Projector(source, storage.read_models, clock),
                 StreamWatch(source),
                 health,

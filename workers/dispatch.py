@@ -6,23 +6,23 @@ renewal and drain.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from domain.effects import Lease
+from domain.effects import Renew
 from domain.errors import StoreUnavailable, UndecodableEvent
 from domain.event import Origin, Recorded, system_origin
 from domain.execute import execute
+from domain.following import follow
 from domain.ids import HOUSE_ACCOUNT
 from domain.inference.commands import ExpireJob, ExpireLease, JobCommand
 from domain.inference.decide import LeaseLost, decide, stream_of
 from domain.inference.events import CancelRequested
 from domain.inference.state import evolve
-from domain.ports.consumer import NOTHING, Consumer, Outcome, on
-from domain.ports.event_store import Append
-from domain.ports.work_queue import WorkItem, WorkQueue
+from domain.ports.event_store import Append, LogEntry
+from domain.ports.work_queue import IsOurs, WorkItem, WorkQueue
 from workers.deadlines import Deadlines
 from workers.job_run import JobPorts, JobRun
 from workers.scheduler import Scheduler
@@ -51,7 +51,7 @@ class DispatchLimits:
 
 
 class Dispatcher:
-    """Runs waiting jobs; `consumer` tells it of cancellations."""
+    """Runs waiting jobs, and follows the log for cancellations of those that run here."""
 
     def __init__(
         self, ports: JobPorts, queue: WorkQueue, limits: DispatchLimits, worker_id: str
@@ -63,10 +63,11 @@ class Dispatcher:
         self._scheduler = Scheduler(limits.per_account)
         self._runs: dict[str, JobRun] = {}
         self._taken_in: set[str] = set()
+        # Came in again while they ran here: this run may have lost its lease meanwhile.
+        self._again: dict[str, WorkItem] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadlines = Deadlines()
         self._accepting = True
-        self.consumer = Consumer("dispatch", routes=(on(CancelRequested, self._stop_run),))
 
     @property
     def running(self) -> int:
@@ -75,9 +76,12 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Works until cancelled; `drain` ends it gently."""
-        self._queue.subscribe("dispatch", self._arrived)
-        await _until_done(self._adopt_backlog)
+        source = self._ports.source
+        start = source.head()  # before a job runs: every worker may run the one that is cancelled
+        self._queue.subscribe("dispatch", self._arrived, self._withdraw)
         async with asyncio.TaskGroup() as duties:
+            duties.create_task(follow(source, start, self._stop_cancelled))
+            await _until_done(self._adopt_backlog)
             lease = self._limits.lease_seconds
             duties.create_task(_every(lease / 3, self._renew_leases))
             duties.create_task(_every(lease / 2, self._reap_leases))
@@ -105,6 +109,9 @@ class Dispatcher:
                 await self._expire_lease(item)
 
     def _arrived(self, item: WorkItem) -> None:
+        if item.item_id in self._runs:
+            self._again[item.item_id] = item
+            return
         # The backlog that is read at the start and the feed may both bring an item.
         if item.item_id in self._taken_in:
             return
@@ -114,17 +121,26 @@ class Dispatcher:
         self._scheduler.add(item)
         self._fill_slots()
 
+    def _withdraw(self, is_ours: IsOurs) -> None:
+        """Lets go of waiting jobs that are another worker's now."""
+        for item in self._scheduler.discard(is_ours):
+            self._taken_in.discard(item.item_id)
+            self._deadlines.discard(item.item_id)
+        self._again = {
+            job_id: item for job_id, item in self._again.items() if is_ours(job_id, item.lane)
+        }
+
     def _fill_slots(self) -> None:
         while self._accepting and len(self._tasks) < self._limits.concurrency:
             item = self._scheduler.next()
             if item is None:
                 return
-            task = asyncio.create_task(self._run(item))
-            self._tasks.add(task)
+            run = JobRun(self._ports, item, self._worker_id, self._lease_ms)
+            self._runs[item.item_id] = run
+            self._tasks.add(asyncio.create_task(self._run(run)))
 
-    async def _run(self, item: WorkItem) -> None:
-        run = JobRun(self._ports, item, self._worker_id, self._lease_ms)
-        self._runs[item.item_id] = run
+    async def _run(self, run: JobRun) -> None:
+        item = run.item
         try:
             await run.run()
         except StoreUnavailable as error:
@@ -149,13 +165,17 @@ class Dispatcher:
         if task is not None:
             self._tasks.discard(task)
         self._scheduler.finished(item)
+        again = self._again.pop(item.item_id, None)
+        if again is not None:
+            self._arrived(again)
         self._fill_slots()
 
-    def _stop_run(self, asked: Recorded[CancelRequested]) -> Outcome:
-        run = self._runs.get(asked.event.job_id)
-        if run is not None:
-            run.stop()
-        return NOTHING
+    def _stop_cancelled(self, entries: Sequence[LogEntry]) -> None:
+        for entry in entries:
+            if isinstance(entry, Recorded) and isinstance(entry.event, CancelRequested):
+                run = self._runs.get(entry.event.job_id)
+                if run is not None:
+                    run.stop()
 
     @property
     def _lease_ms(self) -> int:
@@ -164,7 +184,7 @@ class Dispatcher:
     async def _renew_leases(self) -> None:
         until = self._ports.clock.now() + self._lease_ms
         renewed = tuple(
-            Lease("dispatch", run.item.item_id, run.lease_id, self._worker_id, until)
+            Renew("dispatch", run.item.item_id, run.lease_id, until)
             for run in self._runs.values()
             if run.is_started
         )
@@ -218,7 +238,7 @@ class Dispatcher:
             stream_of=stream_of,
         )
 
-    async def _append(self, work: tuple[Lease, ...]) -> None:
+    async def _append(self, work: tuple[Renew, ...]) -> None:
         origin = system_origin(HOUSE_ACCOUNT, self._worker_id, "dispatch")
         await self._ports.store.append(Append(origin, work=work))
 

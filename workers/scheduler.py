@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 
 from domain.inference.events import LANES, Lane
-from domain.ports.work_queue import WorkItem
+from domain.ports.work_queue import IsOurs, WorkItem
 
 # A turn's worth of tokens. An account whose next job costs more saves up over several turns.
 QUANTUM = 4_096
@@ -57,13 +57,31 @@ class _LaneQueue:
             capped = 0
         return None
 
+    def discard(self, is_ours: IsOurs) -> list[WorkItem]:
+        """Takes out every item that is not ours."""
+        discarded: list[WorkItem] = []
+        for account, waiting in list(self._waiting.items()):
+            items = [entry[3] for entry in waiting]
+            gone = {item.item_id for item in items if not is_ours(item.item_id, item.lane)}
+            if not gone:
+                continue
+            discarded += [item for item in items if item.item_id in gone]
+            waiting[:] = [entry for entry in waiting if entry[2] not in gone]
+            heapq.heapify(waiting)
+            if not waiting:
+                self._forget(account)
+        return discarded
+
     def _take(self, account: str, cost: int) -> WorkItem:
         item = heapq.heappop(self._waiting[account])[3]
         self._deficit[account] -= cost
         if not self._waiting[account]:
-            del self._waiting[account], self._deficit[account]
-            self._turns.popleft()
+            self._forget(account)
         return item
+
+    def _forget(self, account: str) -> None:
+        del self._waiting[account], self._deficit[account]
+        self._turns.remove(account)
 
 
 class Scheduler:
@@ -89,6 +107,10 @@ class Scheduler:
                 self._running[item.account_id] += 1
                 return item
         return None
+
+    def discard(self, is_ours: IsOurs) -> list[WorkItem]:
+        """Takes out the waiting items that are not ours, and returns them."""
+        return [item for lane in self._lanes.values() for item in lane.discard(is_ours)]
 
     def finished(self, item: WorkItem) -> None:
         """Frees the slot that `next` gave to the item's account."""

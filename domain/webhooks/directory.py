@@ -34,10 +34,14 @@ DIRECTORY_EVENTS: tuple[type[Event], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An endpoint with the stream version it stands at and its times in Unix milliseconds."""
+    """An endpoint with the stream version it stands at and its times in Unix milliseconds.
+
+    `since` is the position of the event that created it.
+    """
 
     endpoint: Endpoint
     version: int
+    since: int
     created_at: int
     updated_at: int
 
@@ -73,12 +77,17 @@ class Directory:
         """The account's endpoints that are not deleted, oldest first."""
         return tuple(self._endpoints[i] for i in self._of_account.get(account_id, ()))
 
-    def subscribed(self, account_id: str, event_type: str) -> tuple[Endpoint, ...]:
-        """The account's enabled endpoints that want events of this type."""
+    def subscribed(self, account_id: str, event_type: str, at: int) -> tuple[Endpoint, ...]:
+        """The account's enabled endpoints that want an event of this type at position `at`.
+
+        One that was created later is not told of it, whenever this is asked.
+        """
         return tuple(
             listed.endpoint
             for listed in self.of_account(account_id)
-            if listed.endpoint.receives and subscribes(listed.endpoint.event_types, event_type)
+            if listed.since <= at
+            and listed.endpoint.receives
+            and subscribes(listed.endpoint.event_types, event_type)
         )
 
     def default_secrets(self, account_id: str) -> Secrets | None:
@@ -97,9 +106,10 @@ class Directory:
         if listed is not None and recorded.version <= listed.version:
             return
         endpoint = evolve_endpoint(listed.endpoint if listed else None, recorded.event)
+        since = listed.since if listed else recorded.position
         created_at = listed.created_at if listed else recorded.recorded_at
         self._endpoints[recorded.stream] = Listed(
-            endpoint, recorded.version, created_at, recorded.recorded_at
+            endpoint, recorded.version, since, created_at, recorded.recorded_at
         )
         mine = self._of_account.setdefault(endpoint.account_id, {})
         if endpoint.deleted:

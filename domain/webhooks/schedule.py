@@ -23,7 +23,7 @@ def deliveries_of(
         if webhook is not None and (not webhook.events or subscribes(webhook.events, event_type))
         else ()
     )
-    endpoints = directory.subscribed(recorded.account_id, event_type)
+    endpoints = directory.subscribed(recorded.account_id, event_type, recorded.position)
     return (*own, *(delivery_to(recorded, endpoint) for endpoint in endpoints))
 
 

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from domain.event import Event, Recorded
-from domain.inference.events import JobCompleted, JobFailed
+from domain.inference.events import CancelRequested, JobCompleted, JobFailed
 from domain.ports.event_store import Append
 from tests.support.dispatching import Dispatching, dispatching
+from tests.support.stores import write
 from workers.dispatch import Dispatcher, DispatchLimits
 from workers.job_run import MAX_STARTS
 
@@ -187,6 +189,66 @@ async def test_a_reaper_that_comes_too_late_leaves_the_job_in_the_queue(here: Di
     await here.start_of_a_dead_worker(name, lease="lease_2", version=3)
     await here.dispatcher(DispatchLimits())._expire_lease(stale)
     assert [item.lease_id for item in await here.store.backlog("dispatch")] == ["lease_2"]
+
+
+async def test_a_job_that_two_workers_take_in_is_run_by_one(here: Dispatching) -> None:
+    here.provider.open.set()
+    here.start(sole_worker=False)
+    here.start(sole_worker=False)
+    names = [await here.submit(n) for n in range(20)]
+    jobs = await here.ended(*names)
+    assert [(job.status, job.starts) for job in jobs] == [("succeeded", 1)] * 20
+    assert sorted(here.provider.calls) == sorted(names)
+
+
+async def test_a_lease_that_a_live_worker_holds_is_respected(here: Dispatching) -> None:
+    here.start(lease_seconds=0.3, sole_worker=False)
+    name = await here.submit(1)
+    await here.provider.count(1)
+    other = here.start(lease_seconds=0.3, sole_worker=False)
+    (item,) = await here.store.backlog("dispatch")
+    other._arrived(replace(item, lease_id=None, leased_until=None, starts=0))
+    await asyncio.sleep(0.7)  # more than two leases
+    here.provider.open.set()
+    (job,) = await here.ended(name)
+    assert (job.status, job.starts, len(here.provider.calls)) == ("succeeded", 1, 1)
+
+
+async def test_a_job_that_comes_back_while_it_runs_here_is_taken_in_again(
+    here: Dispatching,
+) -> None:
+    here.start()
+    name = await here.submit(1)
+    await here.provider.count(1)
+    lease = (await here.job(name)).lease_id
+    assert lease is not None
+    await here.lease_expired(name, lease=lease, version=2)  # another worker took us for dead
+    here.provider.open.set()
+    (job,) = await here.ended(name)
+    assert (job.status, job.starts) == ("succeeded", 2)
+
+
+async def test_waiting_jobs_that_are_another_workers_now_are_let_go(here: Dispatching) -> None:
+    dispatcher = here.start(concurrency=1)
+    running, waiting = await here.submit(1), await here.submit(2)
+    await here.provider.count(1)
+    await here.queued(2)
+    dispatcher._withdraw(lambda _id, _lane: False)
+    here.provider.open.set()
+    (job,) = await here.ended(running)
+    await dispatcher.drain()
+    assert job.status == "succeeded"
+    assert (await here.job(waiting)).status == "queued"
+
+
+async def test_a_cancellation_reaches_the_worker_that_runs_the_job(here: Dispatching) -> None:
+    for _ in range(2):
+        here.start(sole_worker=False)
+    name = await here.submit(1)
+    await here.provider.count(1)
+    await write(here.store, name, CancelRequested(job_id=name), version=2)
+    (job,) = await here.ended(name)
+    assert (job.status, here.provider.stopped) == ("cancelled", 1)
 
 
 class StopsAtTheEnd:

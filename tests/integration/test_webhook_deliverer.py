@@ -16,6 +16,7 @@ from domain.ports.webhook_sender import SendResult
 from domain.webhooks.commands import Redeliver
 from domain.webhooks.events import DeliveryAttempted
 from domain.webhooks.handle import change_delivery
+from domain.webhooks.retry import RetryPolicy
 from tests.support.webhook_engine import ACCOUNT, ORIGIN, QUICK, WebhookEngine, webhook_engine
 from tests.support.webhook_receiver import Reply, WebhookReceiver
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
@@ -114,8 +115,8 @@ async def test_an_event_handled_twice_is_scheduled_once(engine: WebhookEngine) -
     ended = await engine.complete_job()
     await engine.scheduled()
     (route,) = (r for r in engine.intake.consumer.routes if r.event_type is type(ended.event))
-    outcome = route.handle(ended)
-    assert isinstance(outcome, Outcome)
+    handled = route.handle(ended)
+    outcome = handled if isinstance(handled, Outcome) else await handled
     assert [write.stream for write in outcome.writes] == [await only_delivery(engine)]
 
 
@@ -248,6 +249,57 @@ async def test_what_breaks_on_our_side_is_a_recorded_attempt(tmp_path: Path) -> 
         assert isinstance(attempted, DeliveryAttempted)
         assert (attempted.status_code, attempted.result) == (None, "retry")
         assert attempted.error == "the attempt broke on our side"
+
+
+async def test_a_delivery_that_went_to_another_process_before_its_attempt_is_not_sent(
+    tmp_path: Path, receiver: WebhookReceiver
+) -> None:
+    async with webhook_engine(tmp_path) as engine:
+        reading, withdrawn = asyncio.Event(), asyncio.Event()
+
+        class ReadSlowly:
+            async def pending(self, delivery_id: str) -> Pending | None:
+                reading.set()
+                await withdrawn.wait()
+                return await engine.deliveries.pending(delivery_id)
+
+            async def attempt(self, pending: Pending) -> None:
+                await engine.deliveries.attempt(pending)
+
+        deliverer = Deliverer(ReadSlowly(), engine.store, SystemClock(), DeliveryLimits())
+        await engine.follow()
+        await engine.create_endpoint(receiver.url)
+        await engine.complete_job()
+        running = asyncio.create_task(deliverer.run())
+        await reading.wait()
+        deliverer._withdraw(lambda _id, _lane: False)
+        withdrawn.set()
+        await deliverer.drain()
+        running.cancel()
+        assert receiver.received == []
+        assert len(await engine.store.backlog("webhooks")) == 1
+
+
+async def test_late_news_of_a_delivery_does_not_bring_its_next_attempt_forward(
+    tmp_path: Path, receiver: WebhookReceiver
+) -> None:
+    async with webhook_engine(tmp_path, policy=RetryPolicy(gaps=(60,))) as engine:
+        receiver.always(Reply(500))
+        await engine.start()
+        await engine.create_endpoint(receiver.url)
+        await engine.complete_job()
+        await receiver.count(1)
+        async with asyncio.timeout(5):
+            while not (waiting := await engine.store.backlog("webhooks"))[0].due_at > ended_at():
+                await asyncio.sleep(0.01)
+        engine.deliverer._arrived(replace(waiting[0], due_at=0))
+        await asyncio.sleep(0.2)
+        assert len(receiver.received) == 1
+
+
+def ended_at() -> int:
+    """Later than any attempt of this run, earlier than its retry."""
+    return SystemClock().now() + 10_000
 
 
 async def test_a_delivery_waits_while_the_store_is_away(

@@ -12,7 +12,6 @@ from adapters.crypto.master_key import MasterKey
 from adapters.crypto.payloads import SealedPayloads
 from adapters.sqlite.data_keys import SqliteDataKeys
 from adapters.sqlite.event_store import SqliteEventStore
-from adapters.store.runner import Runner
 from adapters.system.clock import SystemClock, TimeOrderedIds
 from domain.catalog.events import PriceBookPublished
 from domain.catalog.price_books import PriceBooks
@@ -94,14 +93,13 @@ class Dispatching:
         return Dispatcher(ports, self.store, limits, "worker")
 
     def start(self, **limits: Any) -> Dispatcher:
-        """Runs a dispatcher and its intake."""
+        """Runs a dispatcher."""
         made = self.dispatcher(DispatchLimits(**limits))
         self.run(made)
         return made
 
     def run(self, made: Dispatcher) -> None:
-        runner = Runner(made.consumer, self.store.log, self.store, self.clock)
-        self._tasks += [asyncio.create_task(runner.run()), asyncio.create_task(made.run())]
+        self._tasks.append(asyncio.create_task(made.run()))
 
     async def stop(self) -> None:
         for task in self._tasks:

@@ -71,10 +71,10 @@ class WebhookEngine:
         clock, self.ids = SystemClock(), TimeOrderedIds()
         self.store, self.payloads = store, payloads
         self.secrets = KeyedSecrets(MasterKey(b"m" * 32))
-        self.intake = WebhookIntake(store)
         self.directory = Directory()
         names = [event_type.event_name for event_type in DIRECTORY_EVENTS]
         self.follower = DirectoryFollower(store, store.log, names, self.directory.apply)
+        self.intake = WebhookIntake(self.directory, self.follower.reached)
         self.runner = Runner(self.intake.consumer, store.log, store, clock)
         self.ports = DeliveryPorts(
             store=store,
@@ -93,7 +93,6 @@ class WebhookEngine:
     async def follow(self) -> None:
         """Begins to schedule deliveries."""
         await self.follower.load()
-        await self.intake.load()
         self._tasks += [
             asyncio.create_task(self.follower.run()),
             asyncio.create_task(self.runner.run()),

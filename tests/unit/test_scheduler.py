@@ -157,3 +157,19 @@ def test_asking_in_vain_changes_no_lanes_share() -> None:
     lanes = Counter(one.lane for one in islice(iter(source.next, None), 210))
     assert lanes["standard"] >= 30
     assert lanes["batch"] >= 8
+
+
+def test_items_that_are_somebody_elses_now_are_taken_out() -> None:
+    items = [item(account, n, lane=lane) for n, lane in enumerate(LANES) for account in ("a", "b")]
+    source = scheduler(*items)
+    gone = source.discard(lambda item_id, lane: item_id.startswith("a") or lane == "batch")
+    assert {(one.account_id, one.lane) for one in gone} == {("b", "interactive"), ("b", "standard")}
+    left = taken(source)
+    assert len(gone) + len(left) == len(items)
+    assert source.next() is None
+
+
+def test_what_is_left_of_an_account_keeps_its_order() -> None:
+    source = scheduler(*(item("a", n) for n in (5, 3, 1, 4, 2)))
+    source.discard(lambda item_id, _lane: item_id not in {"a-1", "a-4"})
+    assert [one.position for one in taken(source)] == [2, 3, 5]

@@ -56,3 +56,33 @@ def test_an_item_put_down_with_nothing_more_to_do_is_gone() -> None:
     agenda.take(10)
     agenda.put_down(ITEM)
     assert (agenda.next_due(), len(agenda)) == (None, 0)
+
+
+def test_an_item_that_was_withdrawn_is_not_taken() -> None:
+    agenda = Agenda()
+    agenda.put(ITEM, 10)
+    agenda.put(OTHER, 20)
+    agenda.withdraw(lambda item: item == ITEM)
+    assert (agenda.take(30), agenda.take(30)) == (OTHER, None)
+
+
+def test_an_item_that_is_withdrawn_in_hand_is_no_longer_held_and_never_due_again() -> None:
+    agenda = Agenda()
+    agenda.put(ITEM, 10)
+    agenda.take(10)
+    agenda.put(ITEM, 20)
+    agenda.withdraw(lambda item: item == ITEM)
+    assert not agenda.holds(ITEM)
+    agenda.put_down(ITEM)
+    assert agenda.take(30) is None
+
+
+def test_a_withdrawn_item_that_comes_back_is_held_again() -> None:
+    agenda = Agenda()
+    agenda.put(ITEM, 10)
+    agenda.take(10)
+    agenda.withdraw(lambda item: item == ITEM)
+    agenda.put(ITEM, 20)
+    assert agenda.holds(ITEM)
+    agenda.put_down(ITEM)
+    assert agenda.take(20) == ITEM

@@ -67,6 +67,17 @@ def test_an_endpoint_that_is_off_is_not_told(end: Event) -> None:
     assert targets(Directory(on_stream(created(), end))) == []
 
 
+def test_an_endpoint_that_was_created_later_is_not_told() -> None:
+    directory = Directory(
+        [
+            recorded(created(), position=51, version=1, stream="whe_1"),
+            *on_stream(created("whe_2"), stream="whe_2"),
+        ]
+    )
+    directory.apply(recorded(updated(), position=52, version=2, stream="whe_1"))
+    assert targets(directory) == ["whe_2"]
+
+
 def test_every_subscribed_endpoint_is_told() -> None:
     history = [*on_stream(created()), *on_stream(created("whe_2"), stream="whe_2")]
     assert targets(Directory(history)) == ["whe_1", "whe_2"]

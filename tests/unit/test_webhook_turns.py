@@ -96,3 +96,31 @@ def test_an_item_without_a_place_leaves_nothing_behind() -> None:
     lanes.enter(first, "host")
     assert lanes.leave(second) is None
     assert not lanes.enter(second, "host")
+
+
+def test_a_withdrawn_item_has_no_turn() -> None:
+    turns = waiting(10, a=2, b=1)
+    gone = turns.withdraw(lambda item: item.account_id == "a")
+    assert [item.account_id for item in gone] == ["a", "a"]
+    assert started(turns) == ["b"]
+
+
+def test_an_account_at_its_cap_has_turns_after_a_withdrawal_as_before() -> None:
+    turns = waiting(1, a=3)
+    first = turns.next()
+    assert first is not None
+    turns.withdraw(lambda item: item.delivery_id == "whd_a_1")
+    turns.finished(first)
+    second = turns.next()
+    assert second is not None
+    assert second.delivery_id == "whd_a_2"
+
+
+def test_a_withdrawn_item_gets_no_place() -> None:
+    first, second, third = items("acct", 3)
+    lanes = Lanes(1)
+    lanes.enter(first, "host")
+    lanes.enter(second, "host")
+    lanes.enter(third, "host")
+    assert lanes.withdraw(lambda item: item == second) == [second]
+    assert lanes.leave(first) == third

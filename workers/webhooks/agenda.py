@@ -1,6 +1,7 @@
 """The agenda: which deliveries are due when, and which are in hand."""
 
 import heapq
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -21,6 +22,8 @@ class Agenda:
         self._due: dict[Item, int] = {}
         self._heap: list[tuple[int, Item]] = []
         self._in_hand: set[Item] = set()
+        # In hand, but somebody else's to make now.
+        self._withdrawn: set[Item] = set()
 
     def __len__(self) -> int:
         return len(self._due)
@@ -28,6 +31,7 @@ class Agenda:
     def put(self, item: Item, due_at: int) -> None:
         """Makes the item due at `due_at` and at no other time."""
         self._due[item] = due_at
+        self._withdrawn.discard(item)
         if item not in self._in_hand:
             heapq.heappush(self._heap, (due_at, item))
 
@@ -47,9 +51,19 @@ class Agenda:
         self._in_hand.add(item)
         return item
 
+    def holds(self, item: Item) -> bool:
+        """Whether an item in hand is still ours to make."""
+        return item not in self._withdrawn
+
+    def withdraw(self, is_gone: Callable[[Item], bool]) -> None:
+        """Forgets the items that are gone; of those in hand it remembers that they are."""
+        self._due = {item: due_at for item, due_at in self._due.items() if not is_gone(item)}
+        self._withdrawn |= {item for item in self._in_hand if is_gone(item)}
+
     def put_down(self, item: Item) -> None:
         """The item is no longer in hand; if it was made due meanwhile, that counts now."""
         self._in_hand.discard(item)
+        self._withdrawn.discard(item)
         if item in self._due:
             heapq.heappush(self._heap, (self._due[item], item))
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import structlog
 
 from domain.errors import StoreUnavailable
+from domain.inference.events import Lane
 from domain.ports.clock import Clock
-from domain.ports.work_queue import WorkItem, WorkQueue
+from domain.ports.work_queue import IsOurs, WorkItem, WorkQueue
 from workers.webhooks.agenda import Agenda, Item
 from workers.webhooks.deliveries import Pending
 from workers.webhooks.lanes import Lanes
@@ -21,6 +22,8 @@ from workers.webhooks.turns import Turns
 # read or recorded.
 AWAY_MS = 1_000
 BROKEN_MS = 60_000
+# That of every delivery (`domain/effects.py`).
+LANE: Lane = "standard"
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -65,7 +68,7 @@ class Deliverer:
 
     async def run(self) -> None:
         """Works until cancelled; `drain` ends it gently."""
-        self._queue.subscribe("webhooks", self._arrived)
+        self._queue.subscribe("webhooks", self._arrived, self._withdraw)
         for item in await self._queue.backlog("webhooks"):
             self._arrived(item)
         while True:
@@ -87,6 +90,17 @@ class Deliverer:
 
     def _arrived(self, item: WorkItem) -> None:
         self._agenda.put(Item(item.item_id, item.account_id), item.due_at)
+        self._wake.set()
+
+    def _withdraw(self, is_ours: IsOurs) -> None:
+        """Lets go of deliveries that are another process's now, unless they are being sent."""
+
+        def is_gone(item: Item) -> bool:
+            return not is_ours(item.delivery_id, LANE)
+
+        self._agenda.withdraw(is_gone)
+        for item in (*self._lanes.withdraw(is_gone), *self._turns.withdraw(is_gone)):
+            self._put_down(item)
         self._wake.set()
 
     @property
@@ -122,11 +136,17 @@ class Deliverer:
 
     async def _deliver(self, item: Item) -> None:
         pending = await self._guarded(item, self._deliveries.pending(item.delivery_id))
-        if pending is not None:
-            host = urlsplit(pending.scheduled.url).hostname or ""
-            if not self._lanes.enter(item, host):
+        if pending is not None and self._agenda.holds(item):
+            if pending.delivery.due_at > self._clock.now():
+                # The news that it was due came late: it was attempted meanwhile.
+                self._agenda.put(item, pending.delivery.due_at)
+            elif not self._lanes.enter(item, urlsplit(pending.scheduled.url).hostname or ""):
                 return
-            await self._guarded(item, self._deliveries.attempt(pending))
+            else:
+                await self._guarded(item, self._deliveries.attempt(pending))
+        self._put_down(item)
+
+    def _put_down(self, item: Item) -> None:
         self._agenda.put_down(item)
         successor = self._lanes.leave(item)
         if successor is not None:
@@ -138,8 +158,12 @@ class Deliverer:
             return await work
         except StoreUnavailable as error:
             log.warning("webhook.postponed", delivery_id=item.delivery_id, error=str(error))
-            self._agenda.put(item, self._clock.now() + AWAY_MS)
+            self._look_again(item, AWAY_MS)
         except Exception:
             log.exception("webhook.recording_broke", delivery_id=item.delivery_id)
-            self._agenda.put(item, self._clock.now() + BROKEN_MS)
+            self._look_again(item, BROKEN_MS)
         return None
+
+    def _look_again(self, item: Item, ms: int) -> None:
+        if self._agenda.holds(item):
+            self._agenda.put(item, self._clock.now() + ms)

@@ -1,6 +1,7 @@
 """Lanes: how many deliveries of an account run to one host, and which wait for a place there."""
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 
 from workers.webhooks.agenda import Item
 
@@ -39,6 +40,14 @@ class Lanes:
             return successor
         self._free(lane)
         return None
+
+    def withdraw(self, is_gone: Callable[[Item], bool]) -> list[Item]:
+        """Takes out the items that wait for a place and are gone, and returns them."""
+        gone: list[Item] = []
+        for lane, waiting in self._waiting.items():
+            gone += (item for item in waiting if is_gone(item))
+            self._waiting[lane] = deque(item for item in waiting if not is_gone(item))
+        return gone
 
     def _free(self, lane: Lane) -> None:
         self._taken[lane] -= 1

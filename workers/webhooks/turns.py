@@ -1,6 +1,7 @@
 """Turns: which of the deliveries that are due is made next, one account after another."""
 
 from collections import Counter, deque
+from collections.abc import Callable
 
 from workers.webhooks.agenda import Item
 
@@ -38,6 +39,18 @@ class Turns:
         elif self._running[account_id] < self._per_account:
             self._turns.append(account_id)
         return item
+
+    def withdraw(self, is_gone: Callable[[Item], bool]) -> list[Item]:
+        """Takes out the waiting items that are gone, and returns them."""
+        gone = [item for waiting in self._waiting.values() for item in waiting if is_gone(item)]
+        for item in gone:
+            waiting = self._waiting[item.account_id]
+            waiting.remove(item)
+            if not waiting:
+                del self._waiting[item.account_id]
+                if item.account_id in self._turns:
+                    self._turns.remove(item.account_id)
+        return gone
 
     def finished(self, item: Item) -> None:
         """The item runs no more."""
