@@ -8,11 +8,14 @@ import hashlib
 import hmac
 import time
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from cryptography.exceptions import InvalidTag
 
 from adapters.crypto.data_keys import DataKey, DataKeys
 from adapters.system.randomness import RandomPool
+from domain.errors import StoreUnavailable
 from domain.ids import Kind
 from domain.ports.blobs import BlobMissing, BlobStore
 from domain.ports.clock import Ids
@@ -51,7 +54,7 @@ class SealedPayloads:
         self._known: OrderedDict[str, DataKey] = OrderedDict()
         self._loading = asyncio.Lock()
         self._destroyed = 0
-        self._trusted_until = float("-inf")
+        self._trusted_until = self._failed_at = float("-inf")
 
     async def seal(self, account_id: str, context: str, plain: bytes) -> Sealed:
         key = self._trusted(account_id) or await self._current(account_id)
@@ -99,18 +102,33 @@ class SealedPayloads:
         return self._known[account_id]
 
     async def _current(self, account_id: str) -> DataKey:
-        async with self._loading:  # so that a destroyed key is never put back
-            await self._confirm()
+        async with self._asking():
             key = self._known.get(account_id)
             return key or self._remember(await asyncio.to_thread(self._keys.current, account_id))
 
     async def _find(self, account_id: str, key_id: str) -> DataKey:
-        async with self._loading:
-            await self._confirm()
+        async with self._asking():
             key = self._known.get(account_id)
             if key is not None and key.key_id == key_id:
                 return key
             return self._remember(await asyncio.to_thread(self._keys.find, account_id, key_id))
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        """One at a time, so that a destroyed key is never put back.
+
+        A failure answers everybody who waited for it: nobody waits for several in a row.
+        """
+        asked_at = time.monotonic()
+        async with self._loading:
+            if self._failed_at > asked_at:
+                raise StoreUnavailable("the data keys are away")
+            try:
+                await self._confirm()
+                yield
+            except StoreUnavailable:
+                self._failed_at = time.monotonic()
+                raise
 
     async def _confirm(self) -> None:
         """Forgets every key when one was destroyed: that is rare, and asking for each is not."""

@@ -17,23 +17,8 @@ from adapters.crypto.master_key import MasterKey
 from adapters.postgres.failures import translated
 from domain.ports.clock import Clock
 
-DATA_KEYS_DDL: tuple[str, ...] = (
-    "CREATE TABLE master_key (fingerprint BYTEA NOT NULL)",
-    "CREATE UNIQUE INDEX one_master_key ON master_key ((true))",
-    """
-    CREATE TABLE data_keys (
-      key_id TEXT COLLATE "C" PRIMARY KEY,
-      account_id TEXT COLLATE "C" NOT NULL,
-      wrapped BYTEA,
-      created_at BIGINT NOT NULL,
-      destroyed_at BIGINT
-    )
-    """,
-    "CREATE UNIQUE INDEX one_live_key ON data_keys (account_id) WHERE wrapped IS NOT NULL",
-    "CREATE INDEX destroyed_keys ON data_keys (key_id) WHERE wrapped IS NULL",
-)
 # How long to wait for a connection of the pool.
-CONNECTION_SECONDS = 5.0
+CONNECTION_SECONDS = 2.0
 # A pool notices a connection that was lost only by its use, and may hold more than one.
 TRIES = 3
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import Connection
-from psycopg_pool import ConnectionPool
 
 from adapters.blobs.files import FileBlobs
 from adapters.crypto.data_keys import DataKeys
 from adapters.crypto.master_key import MasterKey, MasterKeyProblem
 from adapters.crypto.payloads import INLINE_BYTES, SealedPayloads
-from adapters.postgres.data_keys import DATA_KEYS_DDL, PostgresDataKeys
+from adapters.postgres.data_keys import CONNECTION_SECONDS, Pool, PostgresDataKeys
+from adapters.postgres.migrating import migrate
 from adapters.sqlite.data_keys import SqliteDataKeys
 from adapters.system.clock import SystemClock, TimeOrderedIds
 from domain.errors import StoreUnavailable
@@ -50,11 +50,14 @@ class House(ABC):
     ) -> SealedPayloads:
         return SealedPayloads(
             self.keys(master),
-            FileBlobs(self.folder / "blobs", "process"),
+            self.blobs(),
             TimeOrderedIds(),
             remembered=remembered,
             trusted_seconds=trusted_seconds,
         )
+
+    def blobs(self) -> FileBlobs:
+        return FileBlobs(self.folder / "blobs", "process")
 
     @abstractmethod
     def keys(self, master: MasterKey = MASTER) -> DataKeys: ...
@@ -87,16 +90,13 @@ class PostgresHouse(House):
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder)
         self.url = url
-        with psycopg.connect(url) as database:
-            for statement in DATA_KEYS_DDL:
-                database.execute(statement.encode())
+        migrate(url)
 
     def keys(self, master: MasterKey = MASTER) -> DataKeys:
-        pool: ConnectionPool[Connection[Any]] = ConnectionPool(
-            self.url, min_size=2, max_size=2, open=True
-        )
-        self._open.enter_context(pool)
-        return PostgresDataKeys(pool, master, SystemClock())
+        return PostgresDataKeys(self.pool(), master, SystemClock())
+
+    def pool(self, size: int = 2) -> Pool:
+        return self._open.enter_context(Pool(self.url, min_size=size, max_size=size, open=True))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as database:
@@ -333,9 +333,25 @@ async def test_a_key_database_that_cannot_be_used_says_so(house: House) -> None:
         await payloads.seal(ALICE, CONTEXT, SMALL)
 
 
+async def test_who_waits_for_keys_that_are_away_waits_for_one_failure_alone(
+    postgres_house: PostgresHouse,
+) -> None:
+    pool = postgres_house.pool(size=1)
+    keys = PostgresDataKeys(pool, MASTER, SystemClock())
+    payloads = SealedPayloads(keys, postgres_house.blobs(), TimeOrderedIds())
+    started = time.monotonic()
+    with pool.connection():  # so that there is none left
+        seals = (payloads.seal(f"acct_{number}", CONTEXT, SMALL) for number in range(5))
+        outcomes = await asyncio.gather(*seals, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 5
+    assert time.monotonic() - started < 1.5 * CONNECTION_SECONDS
+
+
 def test_a_database_without_the_tables_says_so(database_url: str) -> None:
-    pool: ConnectionPool[Connection[Any]] = ConnectionPool(database_url, min_size=1, open=True)
-    with pool, pytest.raises(StoreUnavailable, match="master_key"):
+    with (
+        Pool(database_url, min_size=1, open=True) as pool,
+        pytest.raises(StoreUnavailable, match="master_key"),
+    ):
         PostgresDataKeys(pool, MASTER, SystemClock())
 
 
