@@ -1,11 +1,18 @@
 """How Kafka is reached: one description, in the words of each of the three clients."""
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from domain.errors import StoreUnavailable
+
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class KafkaUnavailable(StoreUnavailable):
+    """Kafka could not be reached or did not answer; the event store is not affected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,11 @@ class KafkaConnection:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        wrong = [one for one in self.servers if not re.fullmatch(r".+:\d+", one)]
+        if wrong or not self.servers:
+            raise ValueError(f"{self.bootstrap_servers!r} is no list of host:port")
 
     @property
     def _is_encrypted(self) -> bool:

@@ -68,6 +68,12 @@ def test_streams_are_spread_over_the_partitions() -> None:
     assert max(counted.values()) < 200
 
 
+@pytest.mark.parametrize("servers", ["", "kafka", "a:1,kafka", ":"])
+def test_a_server_is_a_host_and_a_port(servers: str) -> None:
+    with pytest.raises(ValueError, match="host:port"):
+        KafkaConnection(servers)
+
+
 def test_a_password_is_not_shown() -> None:
     connection = KafkaConnection("h:9092", "SASL_SSL", username="me", password="swordfish")
     assert "swordfish" not in repr(connection)
