@@ -149,6 +149,11 @@ class PostgresEventStore:
         """Those of these items that are not done, as they are now."""
         return await self._items("queue = %s AND item_id = ANY(%s)", queue, list(item_ids))
 
+    async def waiting(self, queue: Queue, after: int, limit: int) -> Sequence[WorkItem]:
+        """Items without a lease, page by page."""
+        condition = "queue = %s AND position > %s AND lease_id IS NULL ORDER BY position LIMIT %s"
+        return await self._items(condition, queue, after, limit)
+
     async def _items(self, condition: str, *parameters: Any) -> Sequence[WorkItem]:
         return await self._read(
             lambda rows: [WorkItem(*row) for row in rows],
