@@ -1,0 +1,1 @@
+"""Governance: limits on what callers may ask, and the record of how the engine keeps them."""
