@@ -90,7 +90,7 @@ class PostgresEventStore:
 
     async def read_stream(self, stream: str) -> tuple[Recorded[Event], ...]:
         sql = (
-            f"SELECT {EVENT_COLUMNS} FROM stored_events "  # noqa: S608
+            f"SELECT {EVENT_COLUMNS} FROM stored_events "
             "WHERE originator_id = %s ORDER BY originator_version"
         )
         return await self._read(
@@ -107,7 +107,7 @@ class PostgresEventStore:
         if names and all(name.startswith(DIRECTORY_FAMILIES) for name in names):
             conditions.append(IS_DIRECTORY_EVENT)  # which lets the index of these be used
         sql = (
-            f"SELECT {EVENT_COLUMNS} FROM stored_events WHERE {' AND '.join(conditions)} "  # noqa: S608
+            f"SELECT {EVENT_COLUMNS} FROM stored_events WHERE {' AND '.join(conditions)} "
             "ORDER BY notification_id LIMIT %s"
         )
         convert = partial(_entries, self._codec)
@@ -157,7 +157,7 @@ class PostgresEventStore:
     async def _items(self, condition: str, *parameters: Any) -> Sequence[WorkItem]:
         return await self._read(
             lambda rows: [WorkItem(*row) for row in rows],
-            f"SELECT {WORK_COLUMNS} FROM work WHERE {condition}",  # noqa: S608
+            f"SELECT {WORK_COLUMNS} FROM work WHERE {condition}",
             *parameters,
         )
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
+import msgspec
 from eventsourcing.persistence import StoredEvent
 from psycopg import Connection, Cursor, Pipeline
 from psycopg.rows import tuple_row
 
 from adapters.codec.events import EventCodec
 from adapters.postgres.recorder import Recorder
-from adapters.store.group import Changes, State
+from adapters.store.group import Changes, HeldAmount, State
 from adapters.store.marks import latest
 from domain.billing.wallet import Wallet
 from domain.errors import StoreUnavailable
@@ -34,7 +35,23 @@ LOCK_STRIPES = 4_096
 # this transaction are written as this plus their number, which no true position is.
 UNPLACED = -(1 << 60)
 
-Rows = list[tuple[Any, ...]]
+# A parameter made by `_json` as an array of texts.
+ANY = "ANY(ARRAY(SELECT json_array_elements_text(%s)))"
+LOCK_ACCOUNTS = (
+    f"SELECT pg_advisory_xact_lock({ACCOUNT_LOCKS}, lock::int) "
+    "FROM json_array_elements_text(%s) AS lock"
+)
+VERSIONS = (
+    "SELECT originator_id, MAX(originator_version) FROM stored_events "
+    f"WHERE originator_id = {ANY} GROUP BY originator_id"
+)
+WALLETS = (
+    "SELECT account_id, allowance::text, purchased::text, held::text FROM wallets "
+    f"WHERE account_id = {ANY}"
+)
+HOLDS = f"SELECT hold_id, account_id, picodollars::text FROM holds WHERE hold_id = {ANY}"
+WORK = f"SELECT {WORK_COLUMNS} FROM work WHERE item_id = {ANY} ORDER BY item_id, queue FOR UPDATE"
+_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +67,17 @@ def load(connection: Connection[Any], appends: Sequence[Append]) -> Loaded:
     writes = [write for append in appends for write in append.writes]
     # A hold, and an item of a work queue, bears the id of the stream that it is for, so that a
     # stream which begins here has none yet.
-    known = sorted({write.stream for write in writes if write.expected_version})
-    items = sorted({*known, *(effect.item_id for append in appends for effect in append.work)})
+    known = {write.stream for write in writes if write.expected_version}
+    items = known | {effect.item_id for append in appends for effect in append.work}
     accounts = {append.origin.account_id for append in appends if append.writes}
     run = _Pipelined(connection)
     run("BEGIN")
-    run(
-        "SELECT pg_advisory_xact_lock(%s, lock) FROM unnest(%s::int[]) AS lock",
-        (ACCOUNT_LOCKS, sorted({crc32(a.encode()) % LOCK_STRIPES for a in accounts})),
-    )
+    run(LOCK_ACCOUNTS, (_json(sorted({crc32(a.encode()) % LOCK_STRIPES for a in accounts})),))
     transaction_id = run("SELECT pg_current_xact_id()::text")
-    versions = run(
-        "SELECT originator_id, MAX(originator_version) FROM stored_events "
-        "WHERE originator_id = ANY(%s) GROUP BY originator_id",
-        (sorted({write.stream for write in writes}),),
-    )
-    wallets = run(
-        "SELECT account_id, allowance::text, purchased::text, held::text FROM wallets "
-        "WHERE account_id = ANY(%s)",
-        (sorted(accounts),),
-    )
-    holds = run(
-        "SELECT hold_id, account_id, picodollars::text FROM holds WHERE hold_id = ANY(%s)",
-        (known,),
-    )
-    work = run(
-        f"SELECT {WORK_COLUMNS} FROM work WHERE queue IN ('dispatch', 'webhooks') "  # noqa: S608
-        "AND item_id = ANY(%s) ORDER BY queue, item_id FOR UPDATE",
-        (items,),
-    )
+    versions = run(VERSIONS, (_json({write.stream for write in writes}),))
+    wallets = run(WALLETS, (_json(accounts),))
+    holds = run(HOLDS, (_json(known),))
+    work = run(WORK, (_json(items),))
     state = State(
         next_position=UNPLACED + 1,
         versions=dict(versions.fetchall()),
@@ -160,69 +159,68 @@ def _save_events(
 
 def _save_money(run: _Pipelined, changes: Changes) -> None:
     if changes.wallets:
-        rows = [
-            (a, str(w.allowance), str(w.purchased), str(w.held)) for a, w in changes.wallets.items()
-        ]
         run(
-            "INSERT INTO wallets SELECT * FROM unnest"
-            "(%s::text[], %s::numeric[], %s::numeric[], %s::numeric[]) "
+            "INSERT INTO wallets SELECT * FROM json_to_recordset(%s) AS w "
+            "(account_id text, allowance numeric, purchased numeric, held numeric) "
             "ON CONFLICT (account_id) DO UPDATE SET allowance = excluded.allowance, "
             "purchased = excluded.purchased, held = excluded.held",
-            _columns(rows),
+            (_json([_wallet_row(*one) for one in changes.wallets.items()]),),
         )
-    kept = [(key, held[0], str(held[1])) for key, held in changes.holds.items() if held is not None]
+    kept = [_hold_row(key, held) for key, held in changes.holds.items() if held is not None]
     if kept:
         run(
-            "INSERT INTO holds SELECT * FROM unnest(%s::text[], %s::text[], %s::numeric[]) "
+            "INSERT INTO holds SELECT * FROM json_to_recordset(%s) AS h "
+            "(hold_id text, account_id text, picodollars numeric) "
             "ON CONFLICT (hold_id) DO UPDATE SET account_id = excluded.account_id, "
             "picodollars = excluded.picodollars",
-            _columns(kept),
+            (_json(kept),),
         )
     ended = [key for key, held in changes.holds.items() if held is None]
     if ended:
-        run("DELETE FROM holds WHERE hold_id = ANY(%s)", (ended,))
+        run(f"DELETE FROM holds WHERE hold_id = {ANY}", (_json(ended),))
+
+
+def _wallet_row(account_id: str, wallet: Wallet) -> dict[str, str]:
+    """Amounts as text: they may be larger than 64 bits."""
+    return {
+        "account_id": account_id,
+        "allowance": str(wallet.allowance),
+        "purchased": str(wallet.purchased),
+        "held": str(wallet.held),
+    }
+
+
+def _hold_row(hold_id: str, held: HeldAmount) -> dict[str, str]:
+    account_id, picodollars = held
+    return {"hold_id": hold_id, "account_id": account_id, "picodollars": str(picodollars)}
 
 
 def _save_work(run: _Pipelined, changes: Changes) -> None:
-    kept = [_work_row(item) for item in changes.items.values() if item is not None]
+    kept = [item for item in changes.items.values() if item is not None]
     if kept:
         run(
-            f"INSERT INTO work ({WORK_COLUMNS}) "  # noqa: S608
-            "SELECT queue, item_id, account_id, lane, "
-            "CASE WHEN place < 0 THEN place + %s + head.position ELSE place END, "
+            f"INSERT INTO work ({WORK_COLUMNS}) "
+            "SELECT queue, item_id, account_id, lane, CASE WHEN w.position < 0 "
+            "THEN w.position + %s + head.position ELSE w.position END, "
             "cost, due_at, deadline_at, starts, lease_id, leased_until "
-            "FROM log_head AS head, unnest(%s::text[], %s::text[], %s::text[], %s::text[], "
-            "%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::text[], "
-            "%s::bigint[]) AS w (queue, item_id, account_id, lane, place, cost, due_at, "
-            "deadline_at, starts, lease_id, leased_until) "
-            "ON CONFLICT (queue, item_id) DO UPDATE SET due_at = excluded.due_at, "
+            "FROM log_head AS head, json_to_recordset(%s) AS w (queue text, item_id text, "
+            "account_id text, lane text, position bigint, cost bigint, due_at bigint, "
+            "deadline_at bigint, starts int, lease_id text, leased_until bigint) "
+            "ON CONFLICT (item_id, queue) DO UPDATE SET due_at = excluded.due_at, "
             "starts = excluded.starts, lease_id = excluded.lease_id, "
             "leased_until = excluded.leased_until",
             # The head has moved past the group's events by now.
-            (-UNPLACED - len(changes.events), *_columns(kept)),
+            (-UNPLACED - len(changes.events), _json(kept)),
         )
     done: dict[str, list[str]] = {}
     for (queue, item_id), item in changes.items.items():
         if item is None:
             done.setdefault(queue, []).append(item_id)
     for queue, item_ids in done.items():
-        run("DELETE FROM work WHERE queue = %s AND item_id = ANY(%s)", (queue, item_ids))
-
-
-def _work_row(item: WorkItem) -> tuple[Any, ...]:
-    return (
-        item.queue,
-        item.item_id,
-        item.account_id,
-        item.lane,
-        item.position,
-        item.cost,
-        item.due_at,
-        item.deadline_at,
-        item.starts,
-        item.lease_id,
-        item.leased_until,
-    )
+        run(
+            f"DELETE FROM work WHERE queue = %s AND item_id = {ANY}",
+            (queue, _json(item_ids)),
+        )
 
 
 def _save_marks(run: _Pipelined, changes: Changes) -> None:
@@ -269,5 +267,6 @@ def _save_dead_letters(run: _Pipelined, changes: Changes) -> None:
         )
 
 
-def _columns(rows: Rows | list[Any]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _json(value: Any) -> str:
+    """A parameter of many values; the driver takes far longer for its arrays."""
+    return _encoder.encode(value).decode()

@@ -74,7 +74,7 @@ WORK = (
         starts integer NOT NULL,
         lease_id text,
         leased_until bigint,
-        PRIMARY KEY (queue, item_id)
+        PRIMARY KEY (item_id, queue)
     ) {BUSY}""",
     "CREATE INDEX work_in_order ON work (queue, position)",
     """CREATE INDEX work_leases ON work (queue, leased_until)
