@@ -1,0 +1,1 @@
+"""Helpers in this process's memory: all there is on one node, the fallback on many."""

@@ -1,0 +1,123 @@
+"""Signals over all nodes through Redis' publish and subscribe."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+from adapters.memory.signals import MemorySignals
+from adapters.redis.connection import FAILURES, RedisConnection
+from adapters.redis.switch import Condition, Pauses
+
+# One connection listens and one publishes, apart from those of the counters and buffers.
+CONNECTIONS = 2
+# After so long a silence Redis is asked whether it is still there.
+SILENCE_SECONDS = 1.0
+# Wakes that come faster than this become one, whatever their number.
+PUBLISH_SECONDS = 0.002
+
+
+class RedisSignals:
+    """`Signals` that reach this node at once and the others when Redis carries them.
+
+    `run` must run for that. Each time it has connected, every receiver of this node is called,
+    because it may have missed something.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        connection: RedisConnection,
+        near: MemorySignals,
+        condition: Condition,
+    ) -> None:
+        self._client, self._near, self._condition = client, near, condition
+        self._channel = f"{connection.prefix}:signal:"
+        self._timeout = connection.timeout_seconds
+        self._pauses = Pauses(connection)
+        self._node = secrets.token_bytes(8)
+        self._due: set[str] = set()
+        self._wanted = asyncio.Event()
+
+    def wake(self, topic: str) -> None:
+        self._near.wake(topic)
+        if not self._condition.is_degraded:
+            self._due.add(topic)
+            self._wanted.set()
+
+    def subscribe(self, topic: str, receive: Callable[[], None]) -> None:
+        self._near.subscribe(topic, receive)
+
+    async def run(self) -> None:
+        """Carries signals, again after each failure, until cancelled."""
+        while True:
+            try:
+                await self._carry()
+            except* FAILURES as group:
+                self._pauses.failed()
+                self._condition.degrade(_first(group))
+            self._due.clear()
+            await self._pauses.pause()
+
+    async def _carry(self) -> None:
+        async with self._client.pubsub() as pubsub:
+            async with asyncio.timeout(self._timeout):
+                await pubsub.psubscribe(_literally(self._channel) + "*")
+                await _heard(pubsub, self._timeout)  # that it is subscribed from now on
+            self._pauses.succeeded()
+            self._condition.restore()
+            self._near.wake_all()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(pubsub))
+                group.create_task(self._publish())
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        while True:
+            message = await pubsub.get_message(timeout=SILENCE_SECONDS)
+            if message is None:
+                await pubsub.ping()
+                message = await _heard(pubsub, self._timeout)
+            self._receive(message)
+
+    def _receive(self, message: Mapping[str, Any]) -> None:
+        # This node's own have been delivered already.
+        if message["type"] == "pmessage" and message["data"] != self._node:
+            channel: bytes = message["channel"]
+            self._near.wake(channel.decode().removeprefix(self._channel))
+
+    async def _publish(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            due, self._due = self._due, set()
+            async with (
+                asyncio.timeout(self._timeout),
+                self._client.pipeline(transaction=False) as pipeline,
+            ):
+                for topic in due:
+                    pipeline.publish(self._channel + topic, self._node)
+                await pipeline.execute()
+            await asyncio.sleep(PUBLISH_SECONDS)
+
+
+async def _heard(pubsub: PubSub, seconds: float) -> Mapping[str, Any]:
+    """The next message of any kind. Raises `TimeoutError`."""
+    message: Mapping[str, Any] | None = await pubsub.get_message(timeout=seconds)
+    if message is None:
+        raise TimeoutError
+    return message
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _literally(text: str) -> str:
+    """A pattern that matches this text alone."""
+    return "".join(f"\\{char}" if char in "*?[]^\\" else char for char in text)
