@@ -1,5 +1,6 @@
 """Real servers for every test that names them: each starts once a session, at its first use."""
 
+import secrets
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from infra.local.services import temporary_folder
 from tests.support import services
-from tests.support.services import Server
+from tests.support.services import Broker, Server, Topics
 
 pytest_plugins = ("tests.support.store_places",)
 
@@ -36,6 +37,27 @@ def redis_server() -> Iterator[Server]:
 def redis_url(redis_server: Server) -> str:
     """A Redis database that is empty at the start of the test."""
     return services.emptied(redis_server)
+
+
+@pytest.fixture(scope="session")
+def kafka_topics() -> Topics:
+    return Topics()
+
+
+@pytest.fixture(scope="session")
+def kafka_server(kafka_topics: Topics) -> Iterator[Broker]:
+    with services.kafka() as broker:
+        kafka_topics.broker = broker
+        yield broker
+        kafka_topics.close()
+
+
+@pytest.fixture
+def topic_prefix(kafka_topics: Topics) -> Iterator[str]:
+    """What the names of a test's topics begin with; they are dropped after it."""
+    prefix = f"t{secrets.token_hex(3)}"
+    yield prefix
+    kafka_topics.drop(prefix)
 
 
 @pytest.fixture

@@ -1,14 +1,25 @@
 """The servers that tests and developers run without Docker."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from kafka import KafkaAdminClient
 from redis import Redis
 
-from infra.local.services import LocalPostgres, LocalRedis, LocalServer, ServerDidNotStart
-from tests.support.services import missing
+from infra.local.machine import wait_until
+from infra.local.services import (
+    LocalKafka,
+    LocalPostgres,
+    LocalRedis,
+    LocalServer,
+    ServerDidNotStart,
+)
+from tests.support.services import Broker, Topics, missing, need_local_kafka
 
 ENDS = pytest.mark.parametrize("end", [LocalServer.stop, LocalServer.kill])
 End = Callable[[LocalServer], None]
@@ -26,6 +37,12 @@ def redis(server_folder: Path) -> LocalRedis:
     if reason := LocalRedis.available():
         missing("redis", reason)
     return LocalRedis(server_folder / "redis")
+
+
+@pytest.fixture
+def kafka(server_folder: Path) -> LocalKafka:
+    need_local_kafka()
+    return LocalKafka(server_folder / "kafka")
 
 
 @ENDS
@@ -72,6 +89,19 @@ def test_redis_keeps_its_keys_and_its_address(redis: LocalRedis, end: End) -> No
             assert client.get("kept") == b"1"
 
 
+@ENDS
+async def test_kafka_keeps_its_records_and_its_address(kafka: LocalKafka, end: End) -> None:
+    with kafka:
+        address = kafka.bootstrap_servers
+        with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+            admin.create_topics({"kept": {"num_partitions": 1}}, wait_for_metadata=True)
+        await _produce(address, "kept", b"1")
+        end(kafka)
+        assert not kafka.is_running
+        kafka.start()
+        assert await _consume(address, "kept") == b"1"
+
+
 def test_a_server_that_cannot_start_says_why(redis: LocalRedis) -> None:
     broken = LocalRedis(redis.data, settings={"no-such-setting": "1"})
     with pytest.raises(ServerDidNotStart, match="no-such-setting"):
@@ -88,6 +118,36 @@ def test_every_test_has_a_database_of_its_own(database_url: str) -> None:
 def test_a_redis_of_a_test_is_empty(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
         assert client.dbsize() == 0
+
+
+async def test_kafka_makes_no_topic_by_itself(kafka_server: Broker, topic_prefix: str) -> None:
+    with closing(KafkaAdminClient(bootstrap_servers=kafka_server.bootstrap_servers)) as admin:
+        assert admin.describe_topics([f"{topic_prefix}.unknown"])[0]["error_code"] != 0
+        assert f"{topic_prefix}.unknown" not in admin.list_topics()
+
+
+async def test_the_topics_of_a_test_are_dropped(kafka_server: Broker, topic_prefix: str) -> None:
+    topics = Topics()
+    topics.broker = kafka_server
+    address = kafka_server.bootstrap_servers
+    with closing(topics), closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+        admin.create_topics({f"{topic_prefix}.mine": {}}, wait_for_metadata=True)
+        topics.drop(topic_prefix)
+        assert wait_until(lambda: f"{topic_prefix}.mine" not in admin.list_topics(), 5)
+
+
+async def _produce(address: str, topic: str, value: bytes) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+        await producer.send_and_wait(topic, value)
+
+
+async def _consume(address: str, topic: str) -> bytes | None:
+    """The first record of the topic."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=address, auto_offset_reset="earliest")
+    async with consumer:
+        record = await asyncio.wait_for(consumer.getone(), 10)
+        value: bytes | None = record.value
+        return value
 
 
 def _runs(pid: int) -> bool:

@@ -16,11 +16,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from kafka import KafkaAdminClient
 from redis import Redis
 
-from infra.local.services import LocalPostgres, LocalRedis, temporary_folder
+from infra.local.jars import JarsMissing, fetched_jars
+from infra.local.services import LocalKafka, LocalPostgres, LocalRedis, temporary_folder
 
 POSTGRES_VARIABLE = "GATEWAYZ_TEST_POSTGRES_URL"
+KAFKA_VARIABLE = "GATEWAYZ_TEST_KAFKA"
 REDIS_VARIABLE = "GATEWAYZ_TEST_REDIS_URL"
 FOR_WANT_OF = "for want of "
 # A test that needs durability starts a server of its own.
@@ -32,6 +35,33 @@ class Server:
     """A server that somebody runs; `url` is PostgreSQL's maintenance database, or Redis' own."""
 
     url: str
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A Kafka that somebody runs."""
+
+    bootstrap_servers: str
+
+
+class Topics:
+    """The topics of the session's broker, once there is one: each test drops its own."""
+
+    def __init__(self) -> None:
+        self.broker: Broker | None = None
+        self._admin: KafkaAdminClient | None = None
+
+    def drop(self, prefix: str) -> None:
+        if self.broker is None:
+            return
+        if self._admin is None:
+            self._admin = KafkaAdminClient(bootstrap_servers=self.broker.bootstrap_servers)
+        if topics := [name for name in self._admin.list_topics() if name.startswith(prefix)]:
+            self._admin.delete_topics(topics, raise_errors=False)
+
+    def close(self) -> None:
+        if self._admin is not None:
+            self._admin.close()
 
 
 def missing(service: str, reason: str) -> NoReturn:
@@ -79,6 +109,30 @@ def redis() -> Iterator[Server]:
     else:
         with temporary_folder() as folder, LocalRedis(folder / "redis") as server:
             yield Server(server.url)
+
+
+@contextmanager
+def kafka() -> Iterator[Broker]:
+    """A Kafka broker for the whole session."""
+    if address := os.environ.get(KAFKA_VARIABLE):
+        yield Broker(address)
+    elif docker_answers():
+        with _containers().kafka() as address:
+            yield Broker(address)
+    else:
+        need_local_kafka()
+        with temporary_folder() as folder, LocalKafka(folder / "kafka") as server:
+            yield Broker(server.bootstrap_servers)
+
+
+def need_local_kafka() -> None:
+    """Ends a test that starts a broker of its own, where none can run."""
+    if reason := LocalKafka.available():
+        missing("kafka", reason)
+    try:
+        fetched_jars()
+    except JarsMissing as error:
+        missing("kafka", str(error))
 
 
 @contextmanager
