@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, ClassVar, Self
 
-from infra.local.machine import free_port, kill_tree, wait_until
+from infra.local.machine import free_port, is_free, kill_tree, wait_until
 
 LAST_WORDS_LINES = 15
 
@@ -63,6 +63,9 @@ class LocalServer(ABC):
             return
         if reason := self.available():
             raise ServerDidNotStart(f"{self.name}: {reason}")
+        if not is_free(self.port):
+            # Another server's answer must not be taken for this one's.
+            raise ServerDidNotStart(f"{self.name}: port {self.port} is taken")
         self._prepare()
         with self.log.open("ab") as log:
             self._process = self._run(self._command(), log)

@@ -109,6 +109,13 @@ def test_a_server_that_cannot_start_says_why(redis: LocalRedis) -> None:
     assert not broken.is_running
 
 
+def test_a_server_does_not_take_anothers_answer_for_its_own(redis: LocalRedis) -> None:
+    other = LocalRedis(redis.data.with_name("other"), redis.port)
+    with redis, pytest.raises(ServerDidNotStart, match="taken"):
+        other.start()
+    assert not other.is_running
+
+
 def test_every_test_has_a_database_of_its_own(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         assert connection.info.dbname.startswith("test_")
