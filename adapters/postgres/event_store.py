@@ -36,7 +36,7 @@ class PostgresEventStore:
     """`EventStore` and the rows of the work queues; made and used on one event loop.
 
     The tables are there (`adapters.postgres.migrating`). `log` is this node's view of the log;
-    whoever owns the store runs `log.run()`. `committed` is told of every commit of this node.
+    whoever owns the store runs `log.run()`.
     """
 
     def __init__(
@@ -45,30 +45,32 @@ class PostgresEventStore:
         codec: EventCodec,
         clock: Clock,
         ids: Ids,
-        *,
         poll_seconds: float = 0.05,
-        committed: Callable[[], None] = lambda: None,
     ) -> None:
         """Raises `StoreUnavailable` when the database cannot be reached."""
         self._codec = codec
         self._clock = clock
-        self._tell = committed
+        self._tell: Callable[[], None] | None = None
         self._probe: asyncio.Future[None] | None = None
         self._recorder = Recorder(datastore)
         with translated("the event store cannot be opened"):
             datastore.pool.open(wait=True, timeout=10)
             head = int(self._recorder.max_notification_id() or 0)
         # Pages of the log are long; single streams must not wait for them.
-        self._reader = ReaderThread("event-store-reader", datastore)
-        self._pages = ReaderThread("event-store-pages", datastore)
+        self.reader = ReaderThread("event-store-reader", datastore)
+        self.pages = ReaderThread("event-store-pages", datastore)
         self.log = NodeLog(self.read_log, self.head, head, poll_seconds)
         self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
+
+    def tell(self, others: Callable[[], None]) -> None:
+        """Calls `others` after every commit of events: somebody may wait for them elsewhere."""
+        self._tell = others
 
     async def close(self) -> None:
         """Commits what waits and ends the threads. The datastore is closed by who opened it."""
         await self._writer.close()
-        await self._reader.close()
-        await self._pages.close()
+        await self.reader.close()
+        await self.pages.close()
 
     def is_available(self) -> bool:
         """Whether the last append could be written.
@@ -111,8 +113,7 @@ class PostgresEventStore:
             "ORDER BY notification_id LIMIT %s"
         )
         convert = partial(_entries, self._codec)
-        entries: Sequence[LogEntry] = await self._pages.read(sql, (*parameters, limit), convert)
-        return entries
+        return await self.pages.read(sql, (*parameters, limit), convert)
 
     async def head(self) -> int:
         return await self._read(lambda rows: int(rows[0][0]), "SELECT position FROM log_head")
@@ -163,12 +164,11 @@ class PostgresEventStore:
 
     def _committed(self, changes: Changes) -> None:
         self.log.committed(changes.events)
-        if changes.events:
+        if changes.events and self._tell is not None:
             self._tell()
 
     async def _read(self, convert: Callable[[Rows], R], sql: str, *parameters: Any) -> R:
-        result: R = await self._reader.read(sql, parameters, convert)
-        return result
+        return await self.reader.read(sql, parameters, convert)
 
 
 def _entries(codec: EventCodec, rows: Rows) -> Sequence[LogEntry]:

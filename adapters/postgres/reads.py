@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -15,6 +15,7 @@ from adapters.store.group_thread import GroupThread, Worked
 
 # Reads that one round trip answers; more would keep the first waiting.
 MAX_READS = 200
+R = TypeVar("R")
 Rows = list[tuple[Any, ...]]
 
 
@@ -28,7 +29,7 @@ class Read:
 
 
 class ReaderThread:
-    """Answers reads in the order of asking. `submit` raises `StoreUnavailable` once closed."""
+    """Answers reads in the order of asking. `read` raises `StoreUnavailable` once closed."""
 
     def __init__(self, name: str, datastore: Datastore) -> None:
         self._pool = datastore.pool
@@ -38,11 +39,10 @@ class ReaderThread:
         """Answers what waits and ends the thread."""
         await self._thread.close()
 
-    async def read(
-        self, sql: str, parameters: Sequence[Any], convert: Callable[[Rows], Any]
-    ) -> Any:
+    async def read(self, sql: str, parameters: Sequence[Any], convert: Callable[[Rows], R]) -> R:
         """What `convert` makes of the rows. Raises `StoreUnavailable`."""
-        return await self._thread.submit(Read(sql, parameters, convert))
+        result: R = await self._thread.submit(Read(sql, parameters, convert))
+        return result
 
     def _read_all(self, reads: Sequence[Read]) -> Worked[Any]:
         with translated("the event store could not be read"):
