@@ -40,7 +40,9 @@ types: $(DEVELOPMENT)
 imports: $(DEVELOPMENT)
 	$(BIN)/lint-imports --no-logo
 
+# Kafka's jars are fetched first, so that no test waits for them; without them the tests say so.
 test: format lint types imports ## Everything that this machine can run
+	-@$(BIN)/python -m infra.local.jars >/dev/null
 	$(BIN)/pytest
 
 bench: $(DEVELOPMENT) ## Measure the figures of the README

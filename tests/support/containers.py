@@ -8,12 +8,17 @@ from urllib.parse import urlsplit
 
 import docker  # type: ignore[import-untyped]
 from docker.errors import DockerException  # type: ignore[import-untyped]
-from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.community.redis import RedisContainer
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+from infra.local.machine import free_port
+from infra.local.services import LocalKafka
 
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 ENGINE_SECONDS = 2
+CONTROLLER_PORT = 9093
 
 
 def engine_answers() -> bool:
@@ -45,10 +50,26 @@ def redis() -> Iterator[str]:
 
 @contextmanager
 def kafka() -> Iterator[str]:
-    """A Kafka broker that makes no topics by itself; yields where it listens."""
-    container = KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft()
-    with container.with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false"):
-        yield container.get_bootstrap_server()
+    """A Kafka broker with the settings of the local one; yields where it listens."""
+    # The port is chosen here: a broker tells its clients where it is, and must know it.
+    port = free_port()
+    container = DockerContainer("apache/kafka:4.1.0")
+    address = f"{container.get_docker_client().host()}:{port}"
+    container.with_bind_ports(port, port).with_envs(**_kafka_variables(address, port))
+    container.waiting_for(LogMessageWaitStrategy("Kafka Server started"))
+    with container:
+        yield address
+
+
+def _kafka_variables(address: str, port: int) -> dict[str, str]:
+    """The image reads a setting `a.b` from the variable KAFKA_A_B."""
+    settings = {
+        **LocalKafka.defaults,
+        "listeners": f"CLIENTS://:{port},CONTROLLER://:{CONTROLLER_PORT}",
+        "advertised.listeners": f"CLIENTS://{address}",
+        "controller.quorum.voters": f"1@localhost:{CONTROLLER_PORT}",
+    }
+    return {f"KAFKA_{name.replace('.', '_').upper()}": value for name, value in settings.items()}
 
 
 def _engine_listens() -> bool:
