@@ -19,6 +19,7 @@ from domain.ports.read_models import (
     StoredLog,
 )
 from workers.provenance import discard_strangers
+from workers.read_model_state import Lag, ReadModelState
 
 BATCH = 1_000
 BUILD_BATCH = 5_000
@@ -34,14 +35,6 @@ log_to = structlog.get_logger()
 
 def no_progress(done: int, total: int) -> None:
     """Reports nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """How far a projection is behind the log: in positions, and since when in milliseconds."""
-
-    positions: int
-    milliseconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +109,10 @@ class Projector:
     """
 
     def __init__(self, log: Log, read_models: ReadModels, clock: Clock) -> None:
-        self._log, self._read_models, self._clock = log, read_models, clock
-        self._generations: Sequence[Generation] = ()
+        self._log, self._read_models = log, read_models
         self._building: frozenset[Key] = frozenset()
-        self._behind_since: dict[str, int] = {}
+        self._state = ReadModelState(log, clock, lambda g: g.key in self._building)
         self._stopping = asyncio.Event()
-        self._moved = asyncio.Condition()
-        self._awaited = 0
-        self._hurried = asyncio.Event()
 
     async def run(self) -> None:
         """Works until `stop`, and finishes the batch in hand."""
@@ -141,60 +130,26 @@ class Projector:
 
     def generations(self) -> Sequence[Generation]:
         """All generations as the last batch left them; a stopped one carries its error."""
-        return self._generations
+        return self._state.generations
 
     def lag(self) -> dict[str, Lag]:
-        """The lag of each projection: of its active generation, else of the one being built.
-
-        Without those that have stopped: no waiting helps them, and the others are of use.
-        """
-        head, now, stopped = self._log.head(), self._clock.now(), self.stopped()
-        return {
-            name: Lag(
-                max(0, head - generation.position),
-                now - self._behind_since.get(name, now) if generation.position < head else 0,
-            )
-            for name, generation in self._read().items()
-            if name not in stopped
-        }
+        """The lag of each projection that has not stopped."""
+        return self._state.lag()
 
     def stopped(self) -> dict[str, str]:
         """The projections that met an entry which they cannot fold, each with the error."""
-        return {g.name: g.error for g in self._own() if g.error is not None}
+        return self._state.stopped()
 
     async def caught_up(
         self, position: int, timeout_seconds: float, names: Sequence[str] = ()
     ) -> bool:
-        """Waits until the named projections hold `position`; whether they do within the time.
-
-        Without names: all but those that have stopped.
-        """
-        self._awaited += 1
-        self._hurried.set()
-        try:
-            async with asyncio.timeout(timeout_seconds), self._moved:
-                await self._moved.wait_for(lambda: self._hold(position, names))
-        except TimeoutError:
-            return False
-        finally:
-            self._awaited -= 1
-            if not self._awaited:
-                self._hurried.clear()
-        return True
+        """Whether the named projections, or all, held `position` within the time."""
+        return await self._state.caught_up(position, timeout_seconds, names)
 
     async def _gather(self) -> None:
         """Lets the next batch grow, unless somebody waits for it."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurried.wait(), GATHER_SECONDS)
-
-    def _hold(self, position: int, names: Sequence[str]) -> bool:
-        read = self._read()
-        wanted = [g for g in read.values() if (g.name in names if names else g.can_advance)]
-        return bool(wanted) and all(g.is_active and g.position >= position for g in wanted)
-
-    def _read(self) -> dict[str, Generation]:
-        ordered = sorted(self._generations, key=lambda generation: generation.is_active)
-        return {generation.name: generation for generation in ordered}
+            await asyncio.wait_for(self._state.hurried.wait(), GATHER_SECONDS)
 
     async def _prepare(self) -> None:
         generations = await self._read_models.prepare()
@@ -205,11 +160,9 @@ class Projector:
 
     async def _see(self, generations: Sequence[Generation]) -> None:
         for after in generations:
-            if after.error is not None and after not in self._generations:
+            if after.error is not None and after not in self._state.generations:
                 log_to.error("projection stopped", projection=after.name, error=after.error)
-        async with self._moved:
-            self._generations = generations
-            self._moved.notify_all()
+        await self._state.see(generations)
 
     async def _turn(self) -> int:
         """One batch for each group of generations at one position; the entries of the largest.
@@ -227,11 +180,8 @@ class Projector:
 
     async def _apply(self, group: Sequence[Generation], entries: Sequence[LogEntry]) -> None:
         for generation in group:
-            self._behind_since.setdefault(generation.name, self._clock.now())
+            self._state.fell_behind(generation.name)
         await self._see(await self._read_models.apply(group, entries))
-        for name, generation in self._read().items():
-            if generation.position >= self._log.head():
-                self._behind_since.pop(name, None)
 
     async def _swap_in(self) -> None:
         for generation in self._followed():
@@ -240,11 +190,8 @@ class Projector:
                 await self._see(await self._read_models.generations())
 
     def _followed(self) -> list[Generation]:
-        return [generation for generation in self._own() if generation.can_advance]
-
-    def _own(self) -> list[Generation]:
         """Those that this projector keeps up; a rebuild beside it keeps up others."""
-        return [g for g in self._generations if g.is_active or g.key in self._building]
+        return [generation for generation in self._state.own() if generation.can_advance]
 
     def _groups(self) -> dict[int, list[Generation]]:
         groups: dict[int, list[Generation]] = {}
