@@ -1,6 +1,7 @@
 """Real servers for every test that names them: each starts once a session, at its first use."""
 
 import secrets
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,11 @@ def server_folder() -> Iterator[Path]:
     """A folder for servers of the test's own: unlike `tmp_path`, every OS user can enter it."""
     with temporary_folder() as folder:
         yield folder
+
+
+def pytest_configure() -> None:
+    """Lets a session that is told to end stop its servers, as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

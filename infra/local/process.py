@@ -69,7 +69,12 @@ class LocalServer(ABC):
         self._prepare()
         with self.log.open("ab") as log:
             self._process = self._run(self._command(), log)
-        self._wait_for_answer()
+        try:
+            self._wait_for_answer()
+        except BaseException:
+            # Ctrl-C too: nobody else knows of the process yet.
+            self.kill()
+            raise
 
     def stop(self) -> None:
         """Lets it finish and end; kills it when that takes too long."""
@@ -116,7 +121,6 @@ class LocalServer(ABC):
     def _wait_for_answer(self) -> None:
         wait_until(lambda: not self.is_running or self._answers(), self.start_seconds)
         if not (self.is_running and self._answers()):
-            self.kill()
             raise ServerDidNotStart(f"{self.name} on port {self.port}:\n{self.last_words()}")
 
     def _prepare(self) -> None:

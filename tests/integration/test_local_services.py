@@ -1,7 +1,7 @@
 """The servers that tests and developers run without Docker."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from infra.local.services import (
     LocalRedis,
     LocalServer,
     ServerDidNotStart,
+    temporary_folder,
 )
 from tests.support.services import Broker, Topics, missing, need_local_kafka
 
@@ -39,10 +40,12 @@ def redis(server_folder: Path) -> LocalRedis:
     return LocalRedis(server_folder / "redis")
 
 
-@pytest.fixture
-def kafka(server_folder: Path) -> LocalKafka:
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[LocalKafka]:
+    """Running, and for every test here: it is the slowest to start."""
     need_local_kafka()
-    return LocalKafka(server_folder / "kafka")
+    with temporary_folder() as folder, LocalKafka(folder / "kafka") as server:
+        yield server
 
 
 @ENDS
@@ -91,15 +94,14 @@ def test_redis_keeps_its_keys_and_its_address(redis: LocalRedis, end: End) -> No
 
 @ENDS
 async def test_kafka_keeps_its_records_and_its_address(kafka: LocalKafka, end: End) -> None:
-    with kafka:
-        address = kafka.bootstrap_servers
-        with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
-            admin.create_topics({"kept": {"num_partitions": 1}}, wait_for_metadata=True)
-        await _produce(address, "kept", b"1")
-        end(kafka)
-        assert not kafka.is_running
-        kafka.start()
-        assert await _consume(address, "kept") == b"1"
+    address, topic = kafka.bootstrap_servers, f"kept.{end.__name__}"
+    with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+        admin.create_topics({topic: {"num_partitions": 1}}, wait_for_metadata=True)
+    await _produce(address, topic, b"1")
+    end(kafka)
+    assert not kafka.is_running
+    kafka.start()
+    assert await _consume(address, topic) == b"1"
 
 
 def test_a_server_that_cannot_start_says_why(redis: LocalRedis) -> None:
@@ -127,20 +129,20 @@ def test_a_redis_of_a_test_is_empty(redis_url: str) -> None:
         assert client.dbsize() == 0
 
 
-async def test_kafka_makes_no_topic_by_itself(kafka_server: Broker, topic_prefix: str) -> None:
-    with closing(KafkaAdminClient(bootstrap_servers=kafka_server.bootstrap_servers)) as admin:
-        assert admin.describe_topics([f"{topic_prefix}.unknown"])[0]["error_code"] != 0
-        assert f"{topic_prefix}.unknown" not in admin.list_topics()
+def test_kafka_makes_no_topic_by_itself(kafka: LocalKafka) -> None:
+    with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)) as admin:
+        assert admin.describe_topics(["unknown"])[0]["error_code"] != 0
+        assert "unknown" not in admin.list_topics()
 
 
-async def test_the_topics_of_a_test_are_dropped(kafka_server: Broker, topic_prefix: str) -> None:
-    topics = Topics()
-    topics.broker = kafka_server
-    address = kafka_server.bootstrap_servers
+def test_the_topics_of_a_test_are_dropped(kafka: LocalKafka) -> None:
+    topics, address = Topics(), kafka.bootstrap_servers
+    topics.broker = Broker(address)
     with closing(topics), closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
-        admin.create_topics({f"{topic_prefix}.mine": {}}, wait_for_metadata=True)
-        topics.drop(topic_prefix)
-        assert wait_until(lambda: f"{topic_prefix}.mine" not in admin.list_topics(), 5)
+        admin.create_topics({"t1.mine": {}, "t2.others": {}}, wait_for_metadata=True)
+        topics.drop("t1")
+        assert wait_until(lambda: "t1.mine" not in admin.list_topics(), 5)
+        assert "t2.others" in admin.list_topics()
 
 
 async def _produce(address: str, topic: str, value: bytes) -> None:
