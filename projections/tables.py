@@ -26,12 +26,38 @@ class Picodollars(TypeDecorator[int]):
         return None if value is None else int(value)
 
 
+NUL = "\0"
+INSTEAD_OF_NUL = "\N{REPLACEMENT CHARACTER}"
+
+
+def storable_text(text: str) -> str:
+    """`text` as it stands in every database: PostgreSQL holds no NUL."""
+    return text.replace(NUL, INSTEAD_OF_NUL)
+
+
+class Characters(TypeDecorator[str]):
+    """Text in the order of its code points, and what it is compared with in its stored form.
+
+    That is SQLite's order. PostgreSQL's own would depend on the locales of its machine.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(Text(collation=collation))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else storable_text(value)
+
+
 def _key(name: str) -> Column[Any]:
-    return Column(name, Text, primary_key=True)
+    return Column(name, Characters, primary_key=True)
 
 
 def _text(name: str, *, nullable: bool = False) -> Column[Any]:
-    return Column(name, Text, nullable=nullable)
+    return Column(name, Characters, nullable=nullable)
 
 
 def _whole(name: str, *, nullable: bool = False) -> Column[Any]:

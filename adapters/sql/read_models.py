@@ -1,8 +1,9 @@
 """The read models in a SQL database: folded in memory by batch, written in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -10,11 +11,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from adapters.sql import registry
-from adapters.sql.engine import transaction
-from adapters.sql.physical import PhysicalTable, physical_table
+from adapters.sql.engine import Superseded, glance, transaction
+from adapters.sql.layout import layout_of
+from adapters.sql.snapshot import snapshot
 from adapters.sql.working_set import RowCache, WorkingSet
 from domain.ports.event_store import LogEntry
-from domain.ports.read_models import Generation, ReadModelUnavailable, Snapshot, entry_id
+from domain.ports.read_models import Generation, Snapshot, entry_id
 from projections.catalogue import PROJECTIONS
 from projections.folding import Projection, Stop, fold_entries, keys_of
 
@@ -53,6 +55,10 @@ class SqlReadModels:
     async def generations(self) -> Sequence[Generation]:
         return await self._run(self._readers, self._generations)
 
+    async def positions(self) -> Mapping[str, int]:
+        """How far the active generation of each projection is, whoever advances it."""
+        return await self._run(self._readers, self._positions)
+
     async def apply(
         self, generations: Sequence[Generation], entries: Sequence[LogEntry]
     ) -> Sequence[Generation]:
@@ -75,19 +81,31 @@ class SqlReadModels:
         return await asyncio.get_running_loop().run_in_executor(executor, partial(work, *arguments))
 
     def _prepare(self) -> Sequence[Generation]:
-        with transaction(self.engine, writes=True) as connection:
-            registry.create_registry(connection)
-            registry.drop_retired(connection)
+        with self._restructuring() as connection:
             registry.retry(connection)
             there = {(g.name, g.version) for g in registry.generations(connection)}
             for projection in self.projections.values():
                 if (projection.name, projection.version) not in there:
                     registry.create(connection, projection)
-            return self.known(connection)
+            prepared = self.known(connection)
+        self._drop_retired()
+        return prepared
+
+    @contextmanager
+    def _restructuring(self) -> Iterator[Connection]:
+        """One transaction, and no other process writes meanwhile."""
+        with transaction(self.engine, writes=True) as connection:
+            registry.create_registry(connection)
+            layout_of(connection).alone(connection)
+            yield connection
 
     def _generations(self) -> Sequence[Generation]:
-        with transaction(self.engine, writes=False) as connection:
+        with glance(self.engine) as connection:
             return self.known(connection)
+
+    def _positions(self) -> Mapping[str, int]:
+        with glance(self.engine) as connection:
+            return registry.positions(connection)
 
     def known(self, connection: Connection) -> list[Generation]:
         """The generations of the projections that this code knows."""
@@ -99,14 +117,16 @@ class SqlReadModels:
 
     def _apply(self, keys: set[Key], entries: Sequence[LogEntry]) -> Sequence[Generation]:
         with transaction(self.engine, writes=True) as connection:
+            layout_of(connection).lock(connection, keys)
             known = {generation.key: generation for generation in self.known(connection)}
             advancing = [g for key, g in known.items() if key in keys and g.can_advance]
             steps = [self._step(connection, g, _after(g.position, entries)) for g in advancing]
             for step in steps:
                 step.working.write(connection)
             registry.advance(connection, [step.after for step in steps])
+        self._caches = {key: cache for key, cache in self._caches.items() if key in known}
         for step in steps:
-            self._cache(step.after).advance(step.after.position, step.working.changes)
+            self._cache(step.after).advance(step.after, step.working.changes)
             known[step.after.key] = step.after
         return list(known.values())
 
@@ -124,68 +144,56 @@ class SqlReadModels:
         self, connection: Connection, generation: Generation, entries: Sequence[LogEntry]
     ) -> tuple[WorkingSet, Stop | None]:
         projection, cache = self.projections[generation.name], self._cache(generation)
-        working = WorkingSet(cache.tables, cache.at(generation.position))
+        working = WorkingSet(cache.tables, cache.at(generation))
         working.load(connection, keys_of(projection, entries))
         return working, fold_entries(projection, working, entries)
 
     def _cache(self, generation: Generation) -> RowCache:
         if generation.key not in self._caches:
             tables = self.projections[generation.name].tables
-            made = {t.name: PhysicalTable(physical_table(t, generation)) for t in tables}
+            layout = layout_of(self.engine)
+            made = {t.name: layout.rows(layout.table(t, generation)) for t in tables}
             self._caches[generation.key] = RowCache(made)
         return self._caches[generation.key]
 
     def _build(self, name: str) -> Generation:
-        with transaction(self.engine, writes=True) as connection:
-            registry.create_registry(connection)
+        with self._restructuring() as connection:
             return registry.create(connection, self.projections[name])
 
     def _activate(self, generation: Generation) -> bool:
-        with transaction(self.engine, writes=True) as connection:
-            known = self.known(connection)
-            position = next(g.position for g in known if g.key == generation.key)
-            replaced = [g for g in known if g.name == generation.name and g.is_active]
-            if any(position < other.position for other in replaced):
+        with self._restructuring() as connection:
+            active = [
+                g for g in self.known(connection) if g.name == generation.name and g.is_active
+            ]
+            position = registry.position_of(connection, generation)
+            if any(position < other.position for other in active):
                 return False
-            for other in replaced:
-                registry.set_state(connection, other, "retired")
-            registry.set_state(connection, generation, "active")
-            registry.point_views(connection, self.projections[generation.name], generation)
-        self._drop_retired({other.key for other in replaced})
+            replaced = [other for other in active if other.key != generation.key]
+            projection = self.projections[generation.name]
+            registry.activate(connection, projection, generation, replaced)
+        self._drop_retired()
         return True
 
     def _discard(self, generations: Sequence[Generation]) -> None:
-        with transaction(self.engine, writes=True) as connection:
+        with self._restructuring() as connection:
             for generation in generations:
-                registry.set_state(connection, generation, "retired")
-                if generation.is_active:
-                    registry.drop_views(connection, self.projections[generation.name], generation)
-        self._drop_retired({generation.key for generation in generations})
+                registry.retire(connection, self.projections[generation.name], generation)
+        self._drop_retired()
 
-    def _drop_retired(self, keys: set[Key]) -> None:
+    def _drop_retired(self) -> None:
         """In its own transaction, so that the swap is short."""
-        for key in keys:
-            self._caches.pop(key, None)
         with transaction(self.engine, writes=True) as connection:
             registry.drop_retired(connection)
 
     def _fetch(self, query: Callable[[Snapshot], T]) -> T:
-        with transaction(self.engine, writes=False) as connection:
-            return query(_ConnectionSnapshot(connection))
+        try:
+            return self._ask(query)
+        except Superseded:  # a new connection and snapshot have what was missing
+            return self._ask(query)
 
-
-@dataclass(frozen=True, slots=True)
-class _ConnectionSnapshot:
-    connection: Connection
-
-    def position(self, projection: str) -> int:
-        for generation in registry.generations(self.connection):
-            if generation.name == projection and generation.is_active:
-                return generation.position
-        raise ReadModelUnavailable(f"{projection} is being built for the first time")
-
-    def rows(self, statement: Any) -> Sequence[Mapping[str, Any]]:
-        return [dict(row) for row in self.connection.execute(statement).mappings()]
+    def _ask(self, query: Callable[[Snapshot], T]) -> T:
+        with snapshot(self.engine) as seen:
+            return query(seen)
 
 
 def _moved(generation: Generation, entries: Sequence[LogEntry]) -> Generation:

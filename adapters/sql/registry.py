@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    CreateView,
     Integer,
     MetaData,
     Table,
@@ -23,10 +22,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.schema import DropView
 
-from adapters.sql.physical import physical_table
-from domain.ports.read_models import Generation, GenerationState
+from adapters.sql.layout import layout_of
+from domain.ports.read_models import Generation, GenerationState, ReadModelUnavailable
 from projections.folding import Projection
 
 REGISTRY = Table(
@@ -39,9 +37,10 @@ REGISTRY = Table(
     Column("entry_id", Text),
     Column("state", Text, nullable=False),
     Column("error", Text),
-    # Names, so that code which no longer knows the projection can drop its tables.
+    # What the layout made, so that code which no longer knows the projection can drop it.
     Column("tables", Text, nullable=False),
 )
+NOTHING_LEFT = "[]"
 
 
 # Built once: they run with every batch.
@@ -59,6 +58,7 @@ _GENERATIONS = (
     .where(_COLUMNS.state != "retired")
     .order_by(_COLUMNS.name, _COLUMNS.version, _COLUMNS.generation)
 )
+_POSITIONS = select(_COLUMNS.name, _COLUMNS.position).where(_COLUMNS.state == "active")
 _ADVANCE = (
     update(REGISTRY)
     .where(
@@ -74,6 +74,7 @@ _ADVANCE = (
 
 def create_registry(connection: Connection) -> None:
     """Makes the registry unless it is there."""
+    layout_of(connection).make_home(connection)
     REGISTRY.create(connection, checkfirst=True)
     columns = {column["name"] for column in inspect(connection).get_columns(REGISTRY.name)}
     if "entry_id" not in columns:  # its generations cannot tell their log, and are folded anew
@@ -85,6 +86,25 @@ def generations(connection: Connection) -> list[Generation]:
     return [Generation(*row) for row in connection.execute(_GENERATIONS)]
 
 
+def positions(connection: Connection) -> dict[str, int]:
+    """How far the active generations are."""
+    return dict(connection.execute(_POSITIONS).tuples().all())
+
+
+def look(connection: Connection) -> dict[str, int]:
+    """How far the active generations are, which the logical names mean in this transaction."""
+    rows = connection.exec_driver_sql(layout_of(connection).looking)
+    return {row.name: row.position for row in rows}
+
+
+def position_of(connection: Connection, generation: Generation) -> int:
+    """How far the generation is. Raises `ReadModelUnavailable` when it is retired."""
+    for one in generations(connection):
+        if one.key == generation.key:
+            return one.position
+    raise ReadModelUnavailable(f"{generation.name}: another generation has taken its place")
+
+
 def create(connection: Connection, projection: Projection) -> Generation:
     """A new generation with empty tables."""
     last = select(func.coalesce(func.max(_COLUMNS.generation), 0)).where(
@@ -92,17 +112,13 @@ def create(connection: Connection, projection: Projection) -> Generation:
     )
     number = connection.execute(last).scalar_one() + 1
     made = Generation(projection.name, projection.version, number, 0, None, "building")
-    tables = [physical_table(table, made) for table in projection.tables]
-    for table in tables:
-        table.create(connection)
-    names = json.dumps([table.name for table in tables])
     row = {
         "name": made.name,
         "version": made.version,
         "generation": made.number,
         "position": 0,
         "state": made.state,
-        "tables": names,
+        "tables": json.dumps(layout_of(connection).create(connection, projection, made)),
     }
     connection.execute(REGISTRY.insert(), row)
     return made
@@ -130,41 +146,41 @@ def retry(connection: Connection) -> None:
     connection.execute(update(REGISTRY).where(_COLUMNS.error.is_not(None)).values(error=None))
 
 
-def set_state(connection: Connection, generation: Generation, state: GenerationState) -> None:
-    connection.execute(update(REGISTRY).where(_is(generation)).values(state=state))
-
-
-def point_views(connection: Connection, projection: Projection, generation: Generation) -> None:
+def activate(
+    connection: Connection,
+    projection: Projection,
+    generation: Generation,
+    replaced: Sequence[Generation],
+) -> None:
     """Makes the logical names of the projection's tables mean this generation's."""
-    for table in projection.tables:
-        view = _view(table, generation)
-        connection.execute(DropView(view.table, if_exists=True))
-        connection.execute(view)
+    for other in replaced:
+        _set_state(connection, other, "retired")
+    _set_state(connection, generation, "active")
+    layout_of(connection).show(connection, projection, generation)
 
 
-def drop_views(connection: Connection, projection: Projection, generation: Generation) -> None:
-    """Takes the logical names away, which are this generation's."""
-    for table in projection.tables:
-        connection.execute(DropView(_view(table, generation).table, if_exists=True))
+def retire(connection: Connection, projection: Projection, generation: Generation) -> None:
+    """Takes the logical names away if they are this generation's; its tables can be dropped."""
+    _set_state(connection, generation, "retired")
+    if generation.is_active:
+        layout_of(connection).hide(connection, projection)
 
 
 def drop_retired(connection: Connection) -> None:
-    """Drops the tables of retired generations; they keep their numbers."""
-    retired = _COLUMNS.state == "retired"
-    listings = connection.execute(select(_COLUMNS.tables).where(retired)).scalars().all()
-    for listed in listings:
-        for name in json.loads(listed):
-            Table(name, MetaData()).drop(connection, checkfirst=True)
-    connection.execute(update(REGISTRY).where(retired).values(tables="[]"))
+    """Drops the tables of retired generations; they keep their numbers.
+
+    Those that somebody still reads, or that another process drops just now, are left alone.
+    """
+    undropped = select(REGISTRY).where(_COLUMNS.state == "retired", _COLUMNS.tables != NOTHING_LEFT)
+    for row in connection.execute(undropped.with_for_update(skip_locked=True)).all():
+        if layout_of(connection).drop(connection, json.loads(row.tables)):
+            dropped = update(REGISTRY).where(_is(row.name, row.version, row.generation))
+            connection.execute(dropped.values(tables=NOTHING_LEFT))
 
 
-def _view(table: Table, generation: Generation) -> CreateView:
-    return CreateView(select(physical_table(table, generation)), table.name)
+def _set_state(connection: Connection, generation: Generation, state: GenerationState) -> None:
+    connection.execute(update(REGISTRY).where(_is(*generation.key)).values(state=state))
 
 
-def _is(generation: Generation) -> ColumnElement[bool]:
-    return (
-        (_COLUMNS.name == generation.name)
-        & (_COLUMNS.version == generation.version)
-        & (_COLUMNS.generation == generation.number)
-    )
+def _is(name: str, version: int, number: int) -> ColumnElement[bool]:
+    return (_COLUMNS.name == name) & (_COLUMNS.version == version) & (_COLUMNS.generation == number)

@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from adapters.sql.engine import open_sqlite, transaction
+from adapters.sql.engine import open_sqlite
 from adapters.sql.read_models import SqlReadModels
+from adapters.sql.snapshot import snapshot
 from domain.ports.read_models import Difference, Generation, ReadModelUnavailable, StoredLog
 from projections.folding import Projection, Row
 
@@ -39,11 +40,10 @@ async def verify(
         stack.push_async_callback(scratch.close)
         replay = _Replay(scratch, store, progress)
         await replay.up_to(_active(await live.generations(), projections))
-        snapshot = transaction(live.engine, writes=False)
-        connection = await asyncio.to_thread(stack.enter_context, snapshot)
-        known = await asyncio.to_thread(live.known, connection)
+        seen = await asyncio.to_thread(stack.enter_context, snapshot(live.engine))
+        known = await asyncio.to_thread(_held, live, seen.connection, projections)
         await replay.up_to(_active(known, projections))
-        return await asyncio.to_thread(_compare, connection, scratch, projections)
+        return await asyncio.to_thread(_compare, seen.connection, scratch, projections)
 
 
 class _Replay:
@@ -81,15 +81,25 @@ def _active(
     return {projection.name: active[projection.name] for projection in projections}
 
 
+def _held(
+    live: SqlReadModels, connection: Connection, projections: Sequence[Projection]
+) -> Sequence[Generation]:
+    """The generations in the snapshot, of which no table can be dropped from here on."""
+    for projection in projections:
+        for table in projection.tables:
+            connection.execute(select(table).limit(0))
+    return live.known(connection)
+
+
 def _compare(
     live: Connection, scratch: SqlReadModels, projections: Sequence[Projection]
 ) -> tuple[Difference, ...]:
-    with transaction(scratch.engine, writes=False) as replayed:
+    with snapshot(scratch.engine) as replayed:
         differences = (
             difference
             for projection in projections
             for table in projection.tables
-            for difference in _differences(projection.name, table, live, replayed)
+            for difference in _differences(projection.name, table, live, replayed.connection)
         )
         return tuple(islice(differences, SHOWN))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from adapters.sql.read_models import SqlReadModels
 from adapters.sql.verify import verify
@@ -17,16 +18,31 @@ from domain.ports.read_models import Generation, ReadModelUnavailable
 from projections import jobs, ledger, queries
 from projections.folding import Rows
 from projections.listing import Page
-from tests.support.read_models import StoredSimulation, all_rows, fold_all, opened
+from projections.tables import JOBS
+from tests.support.read_models import (
+    Place,
+    StoredSimulation,
+    all_rows,
+    fold_all,
+    opened,
+    physical,
+)
 from tests.support.simulated_log import HOLD, SimulatedLog, job_accepted
 from workers.projector import catch_up, no_progress, rebuild, status
 
 ACCOUNT, OTHER = "acct_1", "acct_2"
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "sqlite":
+        return tmp_path / "read_models.db"
+    return str(request.getfixturevalue("database_url"))
+
+
 @pytest.fixture
-async def read_models(tmp_path: Path) -> AsyncIterator[SqlReadModels]:
-    async with opened(tmp_path / "read_models.db") as made:
+async def read_models(place: Place) -> AsyncIterator[SqlReadModels]:
+    async with opened(place) as made:
         yield made
 
 
@@ -87,14 +103,14 @@ async def test_law_3_an_unreadable_entry_stops_only_the_projection_that_folds_it
     assert len(all_rows(read_models)["jobs"]) == 2
 
 
-async def test_law_3_a_fold_error_stops_just_before_its_entry(tmp_path: Path) -> None:
+async def test_law_3_a_fold_error_stops_just_before_its_entry(place: Place) -> None:
     def refuse_the_third(rows: Rows, recorded: Recorded[Event]) -> None:
         jobs.fold(rows, recorded)
         if recorded.position == 3:
             raise LookupError("half done")
 
     broken = replace(jobs.PROJECTION, fold=refuse_the_third)
-    async with opened(tmp_path / "db", [broken, ledger.PROJECTION]) as read_models:
+    async with opened(place, [broken, ledger.PROJECTION]) as read_models:
         await fold_all(read_models, log_of(4).entries, 10)
         generations = await read_models.generations()
         assert active(generations, "jobs").error == "LookupError: half done"
@@ -134,18 +150,18 @@ async def test_law_5_a_rebuilt_generation_replaces_the_damaged_one(
     log = log_of(2)
     await fold_all(read_models, log.entries, 10)
     before = all_rows(read_models)
-    damage(read_models)
+    await damage(read_models)
     assert not await rebuild(read_models, StoredSimulation(log), ["jobs"])
     assert all_rows(read_models) == before
     assert [g.number for g in await read_models.generations() if g.name == "jobs"] == [2]
 
 
-async def test_law_5_a_new_version_builds_beside_and_is_swapped_in(tmp_path: Path) -> None:
+async def test_law_5_a_new_version_builds_beside_and_is_swapped_in(place: Place) -> None:
     log = log_of(2)
-    async with opened(tmp_path / "db") as first:
+    async with opened(place) as first:
         await fold_all(first, log.entries, 10)
     newer = replace(jobs.PROJECTION, version=2)
-    async with opened(tmp_path / "db", [newer]) as second:
+    async with opened(place, [newer]) as second:
         building = [g for g in await second.prepare() if not g.is_active]
         assert len((await second.fetch(queries.list_jobs(ACCOUNT, Page())))["data"]) == 2
         assert not await catch_up(second, StoredSimulation(log), building)
@@ -161,10 +177,11 @@ async def test_law_6_a_list_says_the_position_that_its_rows_hold(
 
 
 async def test_law_6_closing_waits_for_a_read_without_blocking_the_event_loop(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
     let_go = threading.Event()
-    async with opened(tmp_path / "db") as read_models:
+    async with opened(place) as read_models:
+        await read_models.prepare()
         reading = asyncio.create_task(read_models.fetch(lambda _: let_go.wait(2)))
         await asyncio.sleep(0)
         asyncio.get_running_loop().call_later(0.02, let_go.set)
@@ -262,7 +279,7 @@ async def test_verify_compares_at_the_position_that_the_read_models_hold(
 async def test_verify_names_the_row_that_differs(read_models: SqlReadModels) -> None:
     log = log_of(3)
     await fold_all(read_models, log.entries, 10)
-    damage(read_models)
+    await damage(read_models)
     (difference,) = await verify(read_models, StoredSimulation(log), ["jobs"], no_progress)
     assert (difference.table, difference.key) == ("jobs", ("job_1",))
     assert difference.live is not None
@@ -275,7 +292,8 @@ async def test_status_tells_the_lag(read_models: SqlReadModels) -> None:
     assert {s.lag for s in await status(read_models, StoredSimulation(log))} == {3}
 
 
-def damage(read_models: SqlReadModels) -> None:
+async def damage(read_models: SqlReadModels) -> None:
     """Changes a row behind the projector's back."""
+    table = physical(read_models, JOBS, active(await read_models.generations(), "jobs"))
     with read_models.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE jobs_v1_g1 SET model = 'forged' WHERE id = 'job_1'")
+        connection.execute(update(table).where(table.c.id == "job_1").values(model="forged"))

@@ -1,15 +1,18 @@
-"""Read models over a simulated log, on a file of the test's own."""
+"""Read models over a simulated log, on a file or a database of the test's own."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, Table, select
 
-from adapters.sql.engine import open_sqlite, transaction
+from adapters.sql.engine import open_postgres, open_sqlite
+from adapters.sql.layout import layout_of
 from adapters.sql.read_models import SqlReadModels
+from adapters.sql.snapshot import snapshot
 from domain.ports.event_store import LogEntry
+from domain.ports.read_models import Generation
 from projections.catalogue import PROJECTIONS
 from projections.folding import Projection, Row, fold_entries
 from tests.support.simulated_log import SimulatedLog
@@ -28,12 +31,21 @@ class StoredSimulation:
         return self._log.head()
 
 
+# A SQLite file, or the URL of a PostgreSQL database.
+Place = Path | str
+
+
+def engine_on(place: Place) -> Engine:
+    """The database of the read models on `place`."""
+    return open_sqlite(place, disposable=True) if isinstance(place, Path) else open_postgres(place)
+
+
 @asynccontextmanager
 async def opened(
-    path: Path, projections: Sequence[Projection] = PROJECTIONS
+    place: Place, projections: Sequence[Projection] = PROJECTIONS
 ) -> AsyncIterator[SqlReadModels]:
-    """Read models on `path`, not yet prepared."""
-    read_models = SqlReadModels(open_sqlite(path, disposable=True), projections)
+    """Read models on `place`, not yet prepared."""
+    read_models = SqlReadModels(engine_on(place), projections)
     try:
         yield read_models
     finally:
@@ -53,16 +65,18 @@ async def fold_all(read_models: SqlReadModels, entries: Sequence[LogEntry], batc
 def all_rows(read_models: SqlReadModels) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table, in the order of the primary keys."""
     tables = [t for p in read_models.projections.values() for t in p.tables]
-    with transaction(read_models.engine, writes=False) as connection:
+    with snapshot(read_models.engine) as seen:
         return {
             table.name: [
-                dict(row)
-                for row in connection.execute(
-                    select(table).order_by(*table.primary_key.columns)
-                ).mappings()
+                dict(row) for row in seen.rows(select(table).order_by(*table.primary_key.columns))
             ]
             for table in tables
         }
+
+
+def physical(read_models: SqlReadModels, table: Table, generation: Generation) -> Table:
+    """The table that holds the generation's rows."""
+    return layout_of(read_models.engine).table(table, generation)
 
 
 class MemoryRows:

@@ -1,0 +1,129 @@
+"""The read models in SQLite: a table of its own name for each generation, and views.
+
+`jobs_v1_g1` is a physical table; the logical name `jobs` is a view of the active generation's.
+One process at a time writes, since every writing transaction locks the whole file.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CreateView, MetaData, Table, bindparam, delete, select
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import DropView
+from sqlalchemy.sql import quoted_name
+
+from adapters.sql.texts import storable_rows
+from domain.ports.read_models import Generation
+from projections.folding import Projection, Row
+from projections.tables import NUL
+
+T = TypeVar("T")
+# Powers of two, so that few statements make up any number of rows. With 27 columns the largest
+# stays far below SQLite's limit of 32,766 variables.
+CHUNKS = (64, 32, 16, 8, 4, 2, 1)
+
+
+class SqliteLayout:
+    """`Layout` for SQLite."""
+
+    looking = "SELECT name, position FROM projections WHERE state = 'active'"
+
+    def table(self, table: Table, generation: Generation) -> Table:
+        suffix = f"_v{generation.version}_g{generation.number}"
+        made = table.to_metadata(MetaData(), name=f"{table.name}{suffix}")
+        for index in made.indexes:
+            index.name = quoted_name(f"{index.name}{suffix}", quote=None)
+        return made
+
+    def rows(self, table: Table) -> "SqliteRows":
+        return SqliteRows(table)
+
+    def make_home(self, connection: Connection) -> None:
+        """The file is it."""
+
+    def alone(self, connection: Connection) -> None:
+        """Every writing transaction is."""
+
+    def lock(self, connection: Connection, keys: Collection[tuple[str, int, int]]) -> None:
+        """The whole file is locked."""
+
+    def create(
+        self, connection: Connection, projection: Projection, generation: Generation
+    ) -> Sequence[str]:
+        made = [self.table(table, generation) for table in projection.tables]
+        for table in made:
+            table.create(connection)
+        return [table.name for table in made]
+
+    def drop(self, connection: Connection, names: Sequence[str]) -> bool:
+        for name in names:
+            Table(name, MetaData()).drop(connection, checkfirst=True)
+        return True
+
+    def show(self, connection: Connection, projection: Projection, generation: Generation) -> None:
+        self.hide(connection, projection)
+        for table in projection.tables:
+            connection.execute(CreateView(select(self.table(table, generation)), table.name))
+
+    def hide(self, connection: Connection, projection: Projection) -> None:
+        for table in projection.tables:
+            connection.execute(DropView(Table(table.name, MetaData()), if_exists=True))
+
+
+class SqliteRows:
+    """`TableRows` for SQLite.
+
+    Every statement handles one of a few numbers of rows, so that its text is made once and
+    prepared once; and many rows at a time, because the driver gives the interpreter lock away at
+    each step of a statement, and a busy event loop takes long to give it back.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        keys = [column.name for column in table.primary_key.columns]
+        self._values: Callable[[Row], tuple[Any, ...]] = itemgetter(*table.columns.keys())
+        self.key_of: Callable[[Row], Any] = itemgetter(*keys)
+        is_one = table.columns[keys[0]].in_(bindparam("keys", expanding=True))
+        self._select = select(table).where(is_one)
+        self._delete = delete(table).where(is_one)
+        self._upserts: dict[int, str] = {}
+
+    def upsert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        if any(NUL in "".join([v for v in row.values() if type(v) is str]) for row in rows):
+            rows = storable_rows(rows, self.key_of)
+        for chunk in _chunks(rows):
+            values = tuple(chain.from_iterable(map(self._values, chunk)))
+            connection.exec_driver_sql(self._upsert_text(connection, len(chunk)), values)
+
+    def load(self, connection: Connection, keys: Sequence[str]) -> Iterator[Row]:
+        for chunk in _chunks(keys):
+            for row in connection.execute(self._select, {"keys": chunk}).mappings():
+                yield dict(row)
+
+    def delete(self, connection: Connection, keys: Sequence[str]) -> None:
+        for chunk in _chunks(keys):
+            connection.execute(self._delete, {"keys": chunk})
+
+    def _upsert_text(self, connection: Connection, size: int) -> str:
+        if size not in self._upserts:
+            rows = [dict.fromkeys(self._table.columns.keys())] * size
+            self._upserts[size] = str(self._upsert(rows).compile(dialect=connection.dialect))
+        return self._upserts[size]
+
+    def _upsert(self, rows: list[Row]) -> sqlite.Insert:
+        statement = sqlite.insert(self._table).values(rows)
+        keys = self._table.primary_key.columns
+        excluded = statement.excluded
+        changed = {c.name: excluded[c.name] for c in self._table.columns if c.name not in keys}
+        return statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`items` cut into pieces of the fixed sizes, largest first."""
+    start = 0
+    for size in CHUNKS:
+        while len(items) - start >= size:
+            yield items[start : start + size]
+            start += size
