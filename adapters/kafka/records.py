@@ -22,6 +22,9 @@ Headers = Sequence[tuple[str, bytes]]
 SOURCE: Final = b"gatewayz"
 POSITION: Final = "ce_position"
 RAW: Final = "ce_raw"
+# The relay publishes nothing before everything that stands so far before it is acknowledged. A
+# reader takes from this whether a gap can still close.
+RELAYED_AT_ONCE: Final = 2_000
 _MAX_MS: Final = 253_402_300_799_999  # the end of the year 9999
 _ACTORS: Final[dict[bytes, ActorType]] = {b"key": "key", b"user": "user", b"system": "system"}
 _SPEC_VERSION: Final = ("ce_specversion", b"1.0")
@@ -50,11 +53,12 @@ class ReceivedRecord(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """One event as it is published."""
+    """One event as it is published; `at` is its time, None when its state has none."""
 
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
+    at: int | None = None
 
 
 def record_of(row: StoredRow) -> EventRecord:
@@ -82,7 +86,7 @@ def record_of(row: StoredRow) -> EventRecord:
         headers.append(("ce_causationid", envelope.causation.encode()))
     if envelope.trace is not None:
         headers.append(("ce_traceparent", envelope.trace.encode()))
-    return EventRecord(row.stream.encode(), bytes(envelope.data), headers)
+    return EventRecord(row.stream.encode(), bytes(envelope.data), headers, envelope.at)
 
 
 def row_of(record: ReceivedRecord) -> StoredRow:

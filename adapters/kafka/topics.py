@@ -29,20 +29,24 @@ FAMILIES: Final = (*PLAIN_FAMILIES, *LANE_FAMILIES.values())
 DEAD_LETTERS: Final = "dead_letters"
 
 
+class UnknownFamily(ValueError):
+    """No topic is for events of this name: they are of another version of the engine."""
+
+
 def has_lane(event_name: str) -> bool:
     """Whether the event stands in the topic of its job's lane."""
     return event_name.startswith("inference.")
 
 
 def topic_of(event_name: str, lane: Lane | None = None) -> str:
-    """The family of an event, `lane` being that of its job. Raises `ValueError`."""
+    """The family of an event, `lane` being that of its job. Raises `UnknownFamily`."""
     if has_lane(event_name):
         if lane is None:
             raise ValueError(f"{event_name} needs the lane of its job")
         return LANE_FAMILIES[lane]
     family = event_name.partition(".")[0]
     if family not in PLAIN_FAMILIES:
-        raise ValueError(f"no topic is for events named {event_name!r}")
+        raise UnknownFamily(f"no topic is for events named {event_name!r}")
     return family
 
 

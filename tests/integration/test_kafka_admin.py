@@ -11,12 +11,13 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from adapters.kafka.admin import TopicLayout, TopicsUnfit, ensure_topics
 from adapters.kafka.connection import KafkaConnection, KafkaUnavailable
 from adapters.kafka.topics import Topics
+from tests.support.services import Broker
 
 LAYOUT = TopicLayout(partitions=2, replication_factor=1)
 
 
 @pytest.fixture
-def connection(kafka_server: Any) -> KafkaConnection:
+def connection(kafka_server: Broker) -> KafkaConnection:
     return KafkaConnection(kafka_server.bootstrap_servers)
 
 
