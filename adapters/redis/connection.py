@@ -33,11 +33,15 @@ class RedisConnection:
             self.url,
             max_connections=connections,
             timeout=self.timeout_seconds,
-            socket_timeout=self.timeout_seconds,
             socket_connect_timeout=self.timeout_seconds,
+            # Every use has one timeout around the whole of it. The client's own for each read and
+            # write would add up, and the one for writes can swallow a cancellation (Python 3.11).
+            socket_timeout=None,
             # What failed is not tried again: a take could count twice, and the fallback waits.
             retry=Retry(NoBackoff(), 0),
+            # Nothing is said before the first use, so that a burst can open connections in time.
             protocol=2,
+            driver_info=None,
         )
         return Redis.from_pool(pool)
 

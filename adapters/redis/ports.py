@@ -19,7 +19,7 @@ from domain.governance.helpers import Helper, HelperChanged, HelperState
 from domain.ports.clock import Clock
 from domain.ports.stream_buffers import BufferBounds
 
-SHARED_CONNECTIONS = 32
+SHARED_CONNECTIONS = 16
 
 
 class RedisPorts:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from redis.asyncio import Redis
@@ -56,9 +56,9 @@ class RedisSignals:
         while True:
             try:
                 await self._carry()
-            except* FAILURES as group:
+            except FAILURES as error:
                 self._pauses.failed()
-                self._condition.degrade(_first(group))
+                self._condition.degrade(error)
             self._due.clear()
             await self._pauses.pause()
 
@@ -66,20 +66,20 @@ class RedisSignals:
         async with self._client.pubsub() as pubsub:
             async with asyncio.timeout(self._timeout):
                 await pubsub.psubscribe(_literally(self._channel) + "*")
-                await _heard(pubsub, self._timeout)  # that it is subscribed from now on
+                await _heard(pubsub)  # that it is subscribed from now on
             self._pauses.succeeded()
             self._condition.restore()
             self._near.wake_all()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(pubsub))
-                group.create_task(self._publish())
+            await _until_one_fails(self._listen(pubsub), self._publish())
 
     async def _listen(self, pubsub: PubSub) -> None:
         while True:
-            message = await pubsub.get_message(timeout=SILENCE_SECONDS)
+            async with asyncio.timeout(SILENCE_SECONDS + self._timeout):
+                message = await pubsub.get_message(timeout=SILENCE_SECONDS)
             if message is None:
-                await pubsub.ping()
-                message = await _heard(pubsub, self._timeout)
+                async with asyncio.timeout(self._timeout):
+                    await pubsub.ping()
+                    message = await _heard(pubsub)
             self._receive(message)
 
     def _receive(self, message: Mapping[str, Any]) -> None:
@@ -103,19 +103,28 @@ class RedisSignals:
             await asyncio.sleep(PUBLISH_SECONDS)
 
 
-async def _heard(pubsub: PubSub, seconds: float) -> Mapping[str, Any]:
-    """The next message of any kind. Raises `TimeoutError`."""
-    message: Mapping[str, Any] | None = await pubsub.get_message(timeout=seconds)
-    if message is None:
-        raise TimeoutError
-    return message
+async def _heard(pubsub: PubSub) -> Mapping[str, Any]:
+    """The next message of any kind."""
+    while True:
+        message: Mapping[str, Any] | None = await pubsub.get_message(timeout=SILENCE_SECONDS)
+        if message is not None:
+            return message
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+async def _until_one_fails(*works: Coroutine[Any, Any, None]) -> None:
+    """Runs all of them, and ends the others when one ends; raises what it raised.
+
+    Unlike a task group it cannot lose a cancellation that comes just as one of them fails.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _literally(text: str) -> str:
