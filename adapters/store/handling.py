@@ -57,13 +57,20 @@ async def _keep_no_copy(_entry: LogEntry, _error: str) -> None:
 
 
 class Handling:
-    """The handlers of one consumer and the recording of what they bring about."""
+    """The handlers of one consumer and the recording of what they bring about.
 
-    def __init__(self, consumer: Consumer, store: EventStore, clock: Clock) -> None:
+    A batch that brought something about is marked at once, or with a later one if `lazy`: inbox
+    rows say in between what was handled.
+    """
+
+    def __init__(
+        self, consumer: Consumer, store: EventStore, clock: Clock, *, lazy: bool = False
+    ) -> None:
         self.group = consumer.group
         self._routes: dict[type[Event], Any] = {r.event_type: r.handle for r in consumer.routes}
         self._store = store
         self._clock = clock
+        self._lazy = lazy
 
     async def handle(
         self, entries: Sequence[LogEntry], progress: Progress, keep: SetAside = _keep_no_copy
@@ -187,11 +194,19 @@ class Handling:
 
     async def _advance(self, progress: Progress, position: int, *, marked: bool) -> None:
         """Moves the position; a batch with nothing in it is marked with a later one."""
-        if marked or position - progress.marked >= BATCH:
-            await self._store.append(Append(self._own_origin(), mark=Mark(progress.mark, position)))
-            progress.marked = position
-            progress.seen = frozenset(p for p in progress.seen if p > position)
+        if (marked and not self._lazy) or position - progress.marked >= BATCH:
+            await self._mark(progress, position)
         progress.position = position
+
+    async def mark(self, progress: Progress) -> None:
+        """Records how far the consumer has come, unless that is recorded."""
+        if progress.position > progress.marked:
+            await self._mark(progress, progress.position)
+
+    async def _mark(self, progress: Progress, position: int) -> None:
+        await self._store.append(Append(self._own_origin(), mark=Mark(progress.mark, position)))
+        progress.marked = position
+        progress.seen = frozenset(p for p in progress.seen if p > position)
 
     def _own_origin(self) -> Origin:
         return system_origin(HOUSE_ACCOUNT, self.group, f"consumer:{self.group}")
