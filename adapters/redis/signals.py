@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 from redis.asyncio import Redis
@@ -44,9 +44,8 @@ class RedisSignals:
 
     def wake(self, topic: str) -> None:
         self._near.wake(topic)
-        if not self._condition.is_degraded:
-            self._due.add(topic)
-            self._wanted.set()
+        self._due.add(topic)
+        self._wanted.set()
 
     def subscribe(self, topic: str, receive: Callable[[], None]) -> None:
         self._near.subscribe(topic, receive)
@@ -59,7 +58,6 @@ class RedisSignals:
             except FAILURES as error:
                 self._pauses.failed()
                 self._condition.degrade(error)
-            self._due.clear()
             await self._pauses.pause()
 
     async def _carry(self) -> None:
@@ -86,21 +84,30 @@ class RedisSignals:
         # This node's own have been delivered already.
         if message["type"] == "pmessage" and message["data"] != self._node:
             channel: bytes = message["channel"]
-            self._near.wake(channel.decode().removeprefix(self._channel))
+            self._near.wake(channel.decode(errors="replace").removeprefix(self._channel))
 
     async def _publish(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             due, self._due = self._due, set()
-            async with (
-                asyncio.timeout(self._timeout),
-                self._client.pipeline(transaction=False) as pipeline,
-            ):
-                for topic in due:
-                    pipeline.publish(self._channel + topic, self._node)
-                await pipeline.execute()
+            try:
+                await self._send(due)
+            except FAILURES:
+                # The others may have been listening all the time: they are told afterwards.
+                self._due |= due
+                self._wanted.set()
+                raise
             await asyncio.sleep(PUBLISH_SECONDS)
+
+    async def _send(self, topics: Collection[str]) -> None:
+        async with (
+            asyncio.timeout(self._timeout),
+            self._client.pipeline(transaction=False) as pipeline,
+        ):
+            for topic in topics:
+                pipeline.publish(self._channel + topic, self._node)
+            await pipeline.execute()
 
 
 async def _heard(pubsub: PubSub) -> Mapping[str, Any]:

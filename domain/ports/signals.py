@@ -16,7 +16,7 @@ class Signals(Protocol):
     4. A receiver may be called without a wake; it is, once what carries the signals was away.
     5. A receiver that raises keeps no other from being called.
     6. Nothing is stored: who subscribes later is not told. While what carries them is away,
-       signals of other nodes are lost and those of this node arrive.
+       signals of this node arrive, and those of other nodes come late or never.
     """
 
     def wake(self, topic: str) -> None: ...

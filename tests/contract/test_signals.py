@@ -8,7 +8,7 @@ import pytest
 
 from adapters.memory.signals import MemorySignals
 from domain.ports.signals import Signals
-from tests.support.helpers import eventually, node
+from tests.support.helpers import carried, eventually, node
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -25,16 +25,6 @@ async def nodes(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Signals, 
         await carried(one.ports.signals, other.ports.signals)
         await carried(other.ports.signals, one.ports.signals)
         yield one.ports.signals, other.ports.signals
-
-
-async def carried(waking: Signals, receiving: Signals) -> None:
-    """Returns once signals go this way: a node may need a moment to connect."""
-    called = asyncio.Event()
-    receiving.subscribe("carried", called.set)
-    async with asyncio.timeout(10):
-        while not called.is_set():
-            waking.wake("carried")
-            await asyncio.sleep(0.01)
 
 
 class Receiver:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from domain.ports.limits import Limit
 from domain.ports.stream_buffers import BufferFull, Excerpt, StreamGone
 from infra.local.services import LocalRedis
 from tests.support import services
-from tests.support.helpers import Node, eventually, in_seconds, node
+from tests.support.helpers import Node, carried, eventually, in_seconds, node
 
 TIMEOUT_SECONDS = 0.1
 # A use may last the timeout; the rest is what a loaded machine adds.
@@ -275,6 +276,24 @@ async def test_signals_come_back_and_call_everybody_once(
     await eventually(lambda: calls == ["jobs", "keys", "jobs"])
 
 
+async def test_a_wake_while_one_node_is_cut_off_reaches_the_others_later(
+    server: LocalRedis, patient: Node
+) -> None:
+    """They were connected all the time, and so have no reason to look by themselves."""
+    async with Redis.from_url(server.url) as client:
+        own = await _connections(patient, client)
+        async with node(server.url) as listening:
+            calls: list[str] = []
+            await carried(patient.ports.signals, listening.ports.signals)
+            listening.ports.signals.subscribe("jobs", lambda: calls.append("jobs"))
+            for number in own:
+                await client.client_kill_filter(_id=number)
+            await patient.until("degraded", "signals")
+            patient.ports.signals.wake("jobs")
+            await eventually(lambda: calls == ["jobs"])
+            assert listening.changes == []
+
+
 async def test_signals_notice_a_redis_that_hangs_in_silence(server: LocalRedis, one: Node) -> None:
     await asyncio.sleep(0.2)
     with hanging(server):
@@ -292,6 +311,16 @@ async def test_a_failure_of_one_helper_is_not_one_of_another(server: LocalRedis,
 async def _many_takes(one: Node, count: int) -> None:
     for _ in range(count):
         await one.ports.limits.take("k", TEN)
+
+
+async def _connections(one: Node, client: Redis) -> list[str]:
+    """The ids of those that the signals of the only node have, once it has both."""
+    one.ports.signals.wake("somebody")
+    async with asyncio.timeout(10):
+        while len(listed := await client.client_list()) < 3:
+            await asyncio.sleep(0.01)
+    me = await client.client_id()
+    return [entry["id"] for entry in listed if int(entry["id"]) != me]
 
 
 async def _takes_at_once(one: Node, count: int) -> None:

@@ -9,6 +9,7 @@ from adapters.redis.connection import RedisConnection
 from adapters.redis.ports import RedisPorts, redis_ports
 from adapters.system.clock import SystemClock
 from domain.governance.helpers import Helper
+from domain.ports.signals import Signals
 from domain.ports.stream_buffers import BufferBounds
 
 # Far above what a loaded machine needs, except where a test is about patience.
@@ -47,6 +48,16 @@ async def node(
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
+
+
+async def carried(waking: Signals, receiving: Signals) -> None:
+    """Returns once signals go this way: a node may need a moment to connect."""
+    called = asyncio.Event()
+    receiving.subscribe("carried", called.set)
+    async with asyncio.timeout(10):
+        while not called.is_set():
+            waking.wake("carried")
+            await asyncio.sleep(0.01)
 
 
 async def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
