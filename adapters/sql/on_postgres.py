@@ -27,7 +27,7 @@ REGISTRY = "projections"
 # Its holder makes the registry. The number is "gwzr" in ASCII.
 HOME_LOCK = 0x67777A72
 # A reader that takes longer keeps a retired generation alive until another is dropped.
-DROP_PATIENCE = "500ms"
+DROP_PATIENCE = "100ms"
 LOCK_NOT_AVAILABLE = "55P03"
 LOOKING = f"""
 SELECT name, position, set_config(
@@ -74,6 +74,8 @@ class PostgresLayout:
         self, connection: Connection, projection: Projection, generation: Generation
     ) -> Sequence[str]:
         schema = _schema(generation)
+        # One by this name is there when the registry alone was dropped.
+        connection.execute(DropSchema(schema, cascade=True, if_exists=True))
         connection.execute(CreateSchema(schema))
         for table in projection.tables:
             self.table(table, generation).create(connection, checkfirst=False)

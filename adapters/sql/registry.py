@@ -88,7 +88,7 @@ def generations(connection: Connection) -> list[Generation]:
 
 def positions(connection: Connection) -> dict[str, int]:
     """How far the active generations are."""
-    return dict(connection.execute(_POSITIONS).tuples().all())
+    return {row.name: row.position for row in connection.execute(_POSITIONS)}
 
 
 def look(connection: Connection) -> dict[str, int]:

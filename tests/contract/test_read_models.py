@@ -20,12 +20,14 @@ from projections.folding import Rows
 from projections.listing import Page
 from projections.tables import JOBS
 from tests.support.read_models import (
+    PLACES,
     Place,
     StoredSimulation,
     all_rows,
     fold_all,
     opened,
     physical,
+    place_of,
 )
 from tests.support.simulated_log import HOLD, SimulatedLog, job_accepted
 from workers.projector import catch_up, no_progress, rebuild, status
@@ -33,11 +35,9 @@ from workers.projector import catch_up, no_progress, rebuild, status
 ACCOUNT, OTHER = "acct_1", "acct_2"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "sqlite":
-        return tmp_path / "read_models.db"
-    return str(request.getfixturevalue("database_url"))
+    return place_of(request, tmp_path)
 
 
 @pytest.fixture
@@ -250,6 +250,30 @@ async def test_jobs_are_found_by_their_metadata(read_models: SqlReadModels) -> N
     await fold_all(read_models, log_of(3).entries, 10)
     query = queries.list_jobs(ACCOUNT, Page(), metadata={"n": "1"})
     assert [job["id"] for job in (await read_models.fetch(query))["data"]] == ["job_1"]
+
+
+async def test_positions_are_those_of_the_active_generations(read_models: SqlReadModels) -> None:
+    log = log_of(2)
+    await fold_all(read_models, log.entries[:2], 10)
+    await read_models.build("jobs")
+    assert await read_models.positions() == dict.fromkeys(read_models.projections, 2)
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"n": "a\0b"}, {"a\0b": "n"}, {"a\0b": "n", "a\N{REPLACEMENT CHARACTER}b": "n"}]
+)
+async def test_a_text_that_not_every_database_can_hold_is_found_by_itself(
+    read_models: SqlReadModels, metadata: dict[str, str]
+) -> None:
+    log = log_of(1)
+    log.submit(ACCOUNT, job_accepted("job_nul", metadata=metadata))
+    await fold_all(read_models, log.entries, 10)
+    (found,) = (await read_models.fetch(queries.list_jobs(ACCOUNT, Page(), metadata=metadata)))[
+        "data"
+    ]
+    assert (found["id"], found["metadata"]) == ("job_nul", metadata)
+    names = list(read_models.projections)
+    assert await verify(read_models, StoredSimulation(log), names, no_progress) == ()
 
 
 @pytest.mark.parametrize("page", [Page(after="job_99"), Page(as_of=99)])

@@ -1,4 +1,4 @@
-"""The read models over the embedded event store."""
+"""The read models over an event store that the engine writes."""
 
 import asyncio
 import sqlite3
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from adapters.codec.events import EventCodec
-from adapters.sql.engine import open_sqlite
 from adapters.sql.read_models import SqlReadModels
 from adapters.sql.verify import verify
 from adapters.sqlite.event_store import SqliteEventStore
@@ -21,7 +20,7 @@ from domain.inference.events import CancelRequested, JobCancelled, JobStarted
 from domain.ports.event_store import Append, StreamWrite
 from projections import balances
 from projections.invariants import violations
-from tests.support.read_models import all_rows
+from tests.support.read_models import PLACES, all_rows, opened, place_of
 from tests.support.simulated_log import HOLD, job_accepted
 from workers.projector import Projector, no_progress, rebuild
 
@@ -42,11 +41,12 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteEventStore]:
     await made.close()
 
 
-@pytest.fixture
-async def read_models(tmp_path: Path) -> AsyncIterator[SqlReadModels]:
-    made = SqlReadModels(open_sqlite(tmp_path / "read_models.db"))
-    yield made
-    await made.close()
+@pytest.fixture(params=PLACES)
+async def read_models(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[SqlReadModels]:
+    async with opened(place_of(request, tmp_path)) as made:
+        yield made
 
 
 async def append(store: SqliteEventStore, stream: str, version: int, *events: Event) -> None:

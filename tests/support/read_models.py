@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, Table, select
 
 from adapters.sql.engine import open_postgres, open_sqlite
@@ -33,6 +34,14 @@ class StoredSimulation:
 
 # A SQLite file, or the URL of a PostgreSQL database.
 Place = Path | str
+PLACES = ("sqlite", "postgres")
+
+
+def place_of(request: pytest.FixtureRequest, folder: Path) -> Place:
+    """A place of the test's own, of the kind that a fixture's parameter names."""
+    if request.param == "sqlite":
+        return folder / "read_models.db"
+    return str(request.getfixturevalue("database_url"))
 
 
 def engine_on(place: Place) -> Engine:
