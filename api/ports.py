@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from api.account_locks import AccountLocks
+from api.probes import Probes
 from api.watch import StreamWatch
 from domain.access.directory import KeyDirectory
 from domain.catalog.catalogue import Catalogue
@@ -76,7 +77,5 @@ class ApiPorts:
     version: str
     providers: Sequence[Mapping[str, Any]]
     redrive: Callable[[DeadLetter], Awaitable[None]]
-    health: Callable[[], Mapping[str, Any]]
-    readiness: Callable[[], Mapping[str, Any]]
-    metrics: Callable[[], bytes]
+    probes: Probes
     endpoint_locks: AccountLocks = field(default_factory=AccountLocks)

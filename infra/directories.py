@@ -15,7 +15,7 @@ from domain.ids import HOUSE_ACCOUNT
 from domain.ports.event_store import Append, StreamWrite
 from domain.webhooks.directory import DIRECTORY_EVENTS as WEBHOOK_EVENTS
 from domain.webhooks.directory import Directory
-from infra.storage import Storage
+from infra.storage import NodeStore, Storage
 from workers.directory import DirectoryFollower
 
 
@@ -39,7 +39,7 @@ class Directories:
         }
 
 
-async def load_directories(storage: Storage) -> Directories:
+async def load_directories(storage: Storage[NodeStore]) -> Directories:
     """Builds the directories from what the log holds now."""
     keys, webhooks, prices = KeyDirectory(), Directory(), PriceBooks()
 
@@ -62,7 +62,9 @@ async def load_directories(storage: Storage) -> Directories:
     return directories
 
 
-async def publish_prices(storage: Storage, catalogue: Catalogue, prices: PriceBooks) -> str:
+async def publish_prices(
+    storage: Storage[NodeStore], catalogue: Catalogue, prices: PriceBooks
+) -> str:
     """Puts the catalogue's prices on the log unless they are; returns their version."""
     book = price_book(catalogue)
     if book.price_version not in prices:

@@ -9,9 +9,12 @@ from prometheus_client.registry import Collector
 from domain.following import follow
 from domain.ports.event_store import LogEntry, Unreadable
 from domain.ports.log import Log
+from workers.dispatch import Dispatcher
 
 UNREADABLE = "unreadable"
 Reading = Callable[[], Mapping[str, float]]
+# Metric name → (help, label, function of label value → figure).
+Readings = Mapping[str, tuple[str, str, Reading]]
 
 
 class EventCounter:
@@ -40,8 +43,7 @@ class EventCounter:
 class Gauges(Collector):
     """Figures that are read when they are asked for."""
 
-    def __init__(self, readings: Mapping[str, tuple[str, str, Reading]]) -> None:
-        """`readings`: metric name → (help, label, function of label value → figure)."""
+    def __init__(self, readings: Readings) -> None:
         self._readings = readings
 
     def collect(self) -> Iterable[Metric]:
@@ -50,6 +52,28 @@ class Gauges(Collector):
             for value, figure in read().items():
                 family.add_metric([value], figure)
             yield family
+
+
+def log_readings(source: Log) -> Readings:
+    """The figures of the log as this process sees it."""
+    return {
+        "gatewayz_log_head_position": (
+            "The last position of the log.",
+            "log",
+            lambda: {"events": source.head()},
+        )
+    }
+
+
+def job_readings(dispatcher: Dispatcher) -> Readings:
+    """The figures of the jobs that run here."""
+    return {
+        "gatewayz_jobs_running": (
+            "Jobs that run in this process.",
+            "worker",
+            lambda: {"dispatch": dispatcher.running},
+        )
+    }
 
 
 def exposition(registry: CollectorRegistry) -> bytes:

@@ -1,18 +1,16 @@
-"""`gatewayz serve`: the engine and its HTTP server in one process, until a signal ends it."""
+"""A node and its HTTP server in one process, until a signal ends it."""
 
 import asyncio
 import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.app import create_app
-from infra.bootstrap import Engine, engine
 from infra.logs import configure_logs
 from infra.settings import Settings
 
@@ -46,29 +44,40 @@ def _server(app: ASGIApp) -> _Server:
     )
 
 
+class Node(Protocol):
+    """What is served. `failed` ends when a part that must not end does."""
+
+    @property
+    def app(self) -> ASGIApp: ...
+
+    @property
+    def failed(self) -> asyncio.Future[None]: ...
+
+
+Opened = AbstractAsyncContextManager[Node]
+
+
 async def serve(
-    settings: Settings,
-    announce: Callable[[Engine, str], None],
-    show_admin_key: Callable[[str], None],
+    settings: Settings, open_node: Callable[[], Opened], announce: Callable[[str], None]
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains. `announce` gets the base URL once ready.
 
-    Raises what ended the engine when one of its parts failed, and `OSError` when the address
+    Raises what ended the node when one of its parts failed, and `OSError` when the address
     cannot be bound: before anything is written.
     """
     configure_logs(settings)
     with _bound(settings) as sockets:
-        await _serve(settings, sockets, announce, show_admin_key)
+        await _serve(settings, sockets, open_node, announce)
 
 
 async def _serve(
     settings: Settings,
     sockets: list[socket.socket],
-    announce: Callable[[Engine, str], None],
-    show_admin_key: Callable[[str], None],
+    open_node: Callable[[], Opened],
+    announce: Callable[[str], None],
 ) -> None:
-    async with engine(settings, show_admin_key) as running:
-        server = _server(create_app(running.ports))
+    async with open_node() as running:
+        server = _server(running.app)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _ask_to_end, server)
@@ -77,7 +86,7 @@ async def _serve(
         # What lives now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        announce(running, f"http://{settings.host}:{sockets[0].getsockname()[1]}")
+        announce(f"http://{settings.host}:{sockets[0].getsockname()[1]}")
         await asyncio.wait({serving, running.failed}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await serving

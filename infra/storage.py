@@ -1,8 +1,9 @@
-"""What the embedded profile keeps on disk, opened together and closed in order."""
+"""What a node keeps its events, payloads and read models in, opened together, closed in order."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from adapters.blobs.files import FileBlobs
 from adapters.codec.events import EventCodec
@@ -13,26 +14,55 @@ from adapters.sql.engine import open_sqlite
 from adapters.sql.read_models import SqlReadModels
 from adapters.sqlite.data_keys import SqliteDataKeys
 from adapters.sqlite.event_store import SqliteEventStore
+from adapters.store.recent_log import RecentLog
 from adapters.system.clock import SystemClock, TimeOrderedIds
 from domain.event_types import ALL_EVENTS
+from domain.ports.event_store import EventStore
+from domain.ports.work_queue import WorkRows
 from infra.data_dir import DataDirectory
 from infra.settings import Settings
 
 
+class NodeStore(EventStore, WorkRows, Protocol):
+    """An event store, and this node's view of its log."""
+
+    @property
+    def log(self) -> RecentLog: ...
+
+    def is_available(self) -> bool: ...
+
+
+S_co = TypeVar("S_co", bound=NodeStore, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Storage:
-    """The stores of one data directory."""
+class Storage(Generic[S_co]):
+    """The stores of one node."""
 
     clock: SystemClock
     ids: TimeOrderedIds
-    store: SqliteEventStore
+    store: S_co
     payloads: SealedPayloads
     secrets: KeyedSecrets
     read_models: SqlReadModels
 
 
 @asynccontextmanager
-async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
+async def open_storage(settings: Settings) -> AsyncIterator[Storage[NodeStore]]:
+    """The storage of the settings' profile. Raises what the opening of either does."""
+    if settings.profile == "embedded":
+        async with open_embedded_storage(settings) as embedded:
+            yield embedded
+    else:
+        # Its libraries are not there in an embedded install.
+        from infra.cluster.storage import open_cluster_storage  # noqa: PLC0415
+
+        async with open_cluster_storage(settings) as shared:
+            yield shared
+
+
+@asynccontextmanager
+async def open_embedded_storage(settings: Settings) -> AsyncIterator[Storage[SqliteEventStore]]:
     """Opens the data directory for this process alone.
 
     Raises `DataDirectoryInUse` and `MasterKeyProblem`.
@@ -41,7 +71,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     clock, ids = SystemClock(), TimeOrderedIds()
     async with AsyncExitStack() as stack:
         stack.enter_context(directory.locked())
-        master = _master_key(settings)
+        master = master_key(settings)
         keys = stack.enter_context(closing(SqliteDataKeys(directory.keys, master, clock)))
         blobs = FileBlobs(directory.blobs, settings.storage.durability)
         read_models = SqlReadModels(open_sqlite(directory.read_models))
@@ -63,10 +93,11 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
 def check_master_key(settings: Settings) -> None:
     """Raises `MasterKeyProblem` unless the master key can be used; makes no file."""
     if settings.master_key is not None or settings.master_key_path.exists():
-        _master_key(settings)
+        master_key(settings)
 
 
-def _master_key(settings: Settings) -> MasterKey:
+def master_key(settings: Settings) -> MasterKey:
+    """The master key that the settings name. Raises `MasterKeyProblem`."""
     if settings.master_key is not None:
         return MasterKey.from_base64(settings.master_key.get_secret_value())
     return MasterKey.from_file(settings.master_key_path)

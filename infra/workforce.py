@@ -1,42 +1,36 @@
 """The workers of a node, built over its storage, started and drained together."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from adapters.providers.session import HttpSession
+from adapters.sqlite.event_store import SqliteEventStore
 from adapters.store.runner import Runner
 from adapters.webhooks.resolver import ThreadPoolResolver
-from adapters.webhooks.sender import AiohttpSender
-from adapters.webhooks.signer import StandardSigner
 from api.watch import StreamWatch
 from domain.errors import NotFound, StoreUnavailable
 from domain.ports.event_store import DeadLetter
-from domain.ports.provider import CallTimeouts
-from domain.routing.policy import AttemptLimits
-from domain.webhooks.retry import RetryPolicy
 from infra.directories import Directories
+from infra.making import (
+    DELIVERY_DNS_THREADS,
+    Basis,
+    attempt_engine,
+    make_deliveries,
+    make_dispatcher,
+    webhook_sender,
+)
 from infra.metrics import EventCounter
-from infra.offers import build_providers
-from infra.settings import Settings
-from infra.storage import Storage
 from infra.tasks import Tasks
-from infra.version import VERSION
-from workers.attempts import AttemptEngine
-from workers.dispatch import Dispatcher, DispatchLimits
+from workers.dispatch import Dispatcher
 from workers.health import HealthRecorder
-from workers.job_run import JobPorts
 from workers.projector import Projector
-from workers.webhooks.composer import Composer
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
-from workers.webhooks.deliveries import Deliveries, DeliveryPorts
+from workers.webhooks.deliveries import Deliveries
 from workers.webhooks.intake import WebhookIntake
 
 STOP_SECONDS = 5
-# One for every delivery that can run, so that one account's slow names leave some for others.
-DELIVERY_DNS_THREADS = DeliveryLimits().concurrency
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +80,23 @@ class Workforce:
 
 
 @asynccontextmanager
-async def build_workforce(
-    settings: Settings, storage: Storage, directories: Directories, node_id: str
-) -> AsyncIterator[Workforce]:
+async def build_workforce(basis: Basis, store: SqliteEventStore) -> AsyncIterator[Workforce]:
     """Builds the workers; their connections are closed at the end."""
-    source, store, clock = storage.store.log, storage.store, storage.clock
-    health = HealthRecorder(store, clock, node_id)
+    source, storage, directories = store.log, basis.storage, basis.directories
+    health = HealthRecorder(store, storage.clock, basis.node_id)
     intake = WebhookIntake(directories.webhooks, directories.webhooks_follower.reached)
     session, resolver = HttpSession(), ThreadPoolResolver()
     delivery_resolver = ThreadPoolResolver(DELIVERY_DNS_THREADS)
     try:
-        async with _sender(settings, delivery_resolver) as sender:
-            engine = _attempt_engine(settings, session, storage, health)
-            dispatcher = _dispatcher(settings, storage, directories, engine, node_id)
-            deliveries = _deliveries(settings, storage, directories, sender)
+        async with webhook_sender(basis.settings, delivery_resolver) as sender:
+            engine = attempt_engine(basis, session, health)
+            deliveries = make_deliveries(basis, sender)
             yield Workforce(
-                dispatcher,
+                make_dispatcher(basis, engine, store, sole_worker=True),
                 deliveries,
-                Deliverer(deliveries, store, clock, DeliveryLimits()),
-                {"webhooks consumer": Runner(intake.consumer, source, store, clock)},
-                Projector(source, storage.read_models, clock),
+                Deliverer(deliveries, store, storage.clock, DeliveryLimits()),
+                {"webhooks consumer": Runner(intake.consumer, source, store, storage.clock)},
+                Projector(source, storage.read_models, storage.clock),
                 StreamWatch(source),
                 health,
                 EventCounter(source),
@@ -115,72 +106,3 @@ async def build_workforce(
         await session.close()
         await resolver.close()
         await delivery_resolver.close()
-
-
-def _attempt_engine(
-    settings: Settings, session: HttpSession, storage: Storage, health: HealthRecorder
-) -> AttemptEngine:
-    attempts = settings.attempts
-    return AttemptEngine(
-        build_providers(settings, session, storage.clock),
-        storage.clock,
-        AttemptLimits(max_attempts=attempts.max_attempts),
-        CallTimeouts(
-            attempts.connect_timeout,
-            attempts.first_byte_timeout,
-            attempts.chunk_timeout,
-            attempts.total_timeout,
-        ),
-        health.observe,
-    )
-
-
-def _dispatcher(
-    settings: Settings,
-    storage: Storage,
-    directories: Directories,
-    engine: AttemptEngine,
-    node_id: str,
-) -> Dispatcher:
-    dispatch = settings.dispatch
-    ports = JobPorts(
-        storage.store,
-        storage.store.log,
-        storage.payloads,
-        engine,
-        directories.prices,
-        storage.clock,
-        storage.ids,
-    )
-    limits = DispatchLimits(
-        concurrency=dispatch.concurrency,
-        per_account=dispatch.per_account or max(1, dispatch.concurrency * 4 // 5),
-        lease_seconds=dispatch.lease_seconds,
-        drain_seconds=dispatch.drain_timeout,
-    )
-    return Dispatcher(ports, storage.store, limits, node_id)
-
-
-def _sender(settings: Settings, resolver: ThreadPoolResolver) -> AiohttpSender:
-    return AiohttpSender(
-        resolver,
-        user_agent=f"Gatewayz/{VERSION}",
-        timeout=settings.webhooks.timeout,
-        allow_private=settings.webhooks.allow_private_targets,
-    )
-
-
-def _deliveries(
-    settings: Settings, storage: Storage, directories: Directories, sender: AiohttpSender
-) -> Deliveries:
-    ports = DeliveryPorts(
-        store=storage.store,
-        composer=Composer(storage.store, storage.payloads, StandardSigner()),
-        sender=sender,
-        directory=directories.webhooks,
-        reached=directories.webhooks_follower.reached,
-        clock=storage.clock,
-        ids=storage.ids,
-        random=random.random,
-    )
-    return Deliveries(ports, RetryPolicy(gaps=settings.webhooks.retry_schedule))

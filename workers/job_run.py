@@ -62,13 +62,14 @@ class _UnreadableInput(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobPorts:
-    """What a run needs from outside."""
+    """What a run needs from outside; `prices_reached` returns once `prices` hold a position."""
 
     store: EventStore
     source: Log
     payloads: Payloads
     engine: AttemptEngine
     prices: PriceBooks
+    prices_reached: Callable[[int], Awaitable[None]]
     clock: Clock
     ids: Ids
 
@@ -105,6 +106,9 @@ class JobRun:
     async def run(self) -> None:
         """Runs the job. Returns when its end, or the loss of its lease, is certain."""
         try:
+            # Another node may have accepted the job, and published the price that it did so at:
+            # what this one knows of the log may still end before both.
+            await self._ports.prices_reached(self.item.position)
             await self._load()
             if self._job.starts >= MAX_STARTS:
                 await self._give_up_on_poison()

@@ -1,13 +1,11 @@
 """What anybody may read: liveness, readiness, metrics and the models on sale."""
 
-import time
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.auth import Ports, require
+from api.probes import health_object, metrics_response, ready_response
 from domain.access.scopes import ALL_SCOPES
 from domain.catalog.catalogue import Resolved
 from domain.errors import NotFound
@@ -20,28 +18,19 @@ any_key = require(*ALL_SCOPES)
 @router.get("/health")
 async def get_health(ports: Ports) -> dict[str, Any]:
     """Liveness: always 200; the truth is in the body."""
-    components = ports.health()
-    degraded = any(state != "ok" for state in components.values())
-    return {
-        "status": "degraded" if degraded else "ok",
-        "version": ports.version,
-        "time": time.time(),
-        "components": dict(components),
-    }
+    return health_object(ports.probes)
 
 
 @router.get("/ready")
 async def get_ready(ports: Ports) -> Response:
     """Readiness: 503 while the event store or a lag says so."""
-    state = ports.readiness()
-    status = 200 if state["ready"] else 503
-    return Response(msgspec.json.encode(state), status, media_type="application/json")
+    return ready_response(ports.probes)
 
 
 @router.get("/metrics")
 async def get_metrics(ports: Ports) -> Response:
     """Prometheus metrics of this node."""
-    return Response(ports.metrics(), media_type=CONTENT_TYPE_LATEST)
+    return metrics_response(ports.probes)
 
 
 @router.get("/v1/models", dependencies=[any_key])

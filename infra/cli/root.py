@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import typer
-import uvloop
 
-from infra.cli import accounts, dead_letters, jobs, keys, log, projections, webhooks
+from infra.cli import accounts, dead_letters, jobs, keys, log, nodes, projections, webhooks
 from infra.cli.common import (
     DEFAULT_URL,
     EXIT_CODES,
@@ -22,11 +21,9 @@ from infra.cli.common import (
     loaded,
 )
 from infra.cli.demo import demo
+from infra.cli.migrate import migrate
+from infra.cli.nodes import tell_unapplied
 from infra.cli.output import Column, echo_json, show_list
-from infra.data_dir import DataDirectoryInUse
-
-if TYPE_CHECKING:
-    from infra.settings import Settings
 
 app = typer.Typer(
     name="gatewayz",
@@ -35,7 +32,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(demo)
+for _command in (nodes.serve, nodes.api, nodes.work, nodes.project, nodes.relay, migrate, demo):
+    app.command()(_command)
 GROUPS = {
     "accounts": accounts.app,
     "keys": keys.app,
@@ -56,41 +54,10 @@ def _private() -> None:
 
 
 @app.command()
-def serve(
-    config: ConfigOption = None,
-    data: DataOption = None,
-    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port; 0 takes any free one.")] = None,
-) -> None:
-    """Runs the engine and its HTTP server in this process."""
-    settings = loaded(config, data_dir=data, host=host, port=port)
-    _tell_unapplied(settings)
-    from adapters.crypto.master_key import MasterKeyProblem
-    from domain.catalog.catalogue import InvalidCatalogue
-    from domain.errors import StoreUnavailable
-    from domain.ports.read_models import ReadModelUnavailable
-    from infra.bootstrap import Engine
-    from infra.serve import serve as run
-
-    def announce(engine: Engine, url: str) -> None:
-        typer.echo(f"gatewayz {engine.ports.version} listening on {url}")
-
-    def show_admin_key(key: str) -> None:
-        typer.echo(f"administrator key (shown once): {key}")
-
-    try:
-        uvloop.run(run(settings, announce, show_admin_key))
-    except (InvalidCatalogue, MasterKeyProblem) as problem:
-        fail(str(problem), EXIT_UNUSABLE)
-    except (DataDirectoryInUse, StoreUnavailable, ReadModelUnavailable, OSError) as error:
-        fail(str(error))
-
-
-@app.command()
 def check(config: ConfigOption = None, data: DataOption = None) -> None:
     """Validates the configuration without starting anything; says what it sells."""
     settings = loaded(config, data_dir=data)
-    _tell_unapplied(settings)
+    tell_unapplied(settings)
     from adapters.crypto.master_key import MasterKeyProblem
     from domain.catalog.catalogue import InvalidCatalogue
     from infra.offers import build_catalogue
@@ -135,11 +102,6 @@ def catalogue(as_json: JsonOption = False) -> None:
         echo_json(schema_document())
     else:
         typer.echo(render())
-
-
-def _tell_unapplied(settings: "Settings") -> None:
-    for name in settings.unapplied:
-        typer.secho(f"warning: {name} is set and not applied yet", err=True, fg="yellow")
 
 
 def _offers(model: Mapping[str, Any]) -> str:

@@ -2,14 +2,27 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from infra.settings.section import Section
 from infra.settings.values import Duration, Secret
 
 Profile = Literal["embedded", "cluster"]
-PostgresUrl = Annotated[SecretStr, Field(pattern=r"^postgres(ql)?://")]
-RedisUrl = Annotated[SecretStr, Field(pattern=r"^(rediss?|unix)://")]
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    """A secret that is a URL of one of these schemes."""
+
+    def check(value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"a URL begins with {schemes[0]}:// here")
+        return value
+
+    return AfterValidator(check)
+
+
+PostgresUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
+RedisUrl = Annotated[SecretStr, _url_of("redis", "rediss", "unix")]
 
 
 class PostgresSettings(Section):

@@ -87,6 +87,7 @@ class Dispatching:
             self.payloads,
             engine,
             prices,
+            _reached,
             self.clock,
             self.ids,
         )
@@ -170,3 +171,7 @@ async def dispatching(folder: Path) -> AsyncIterator[Dispatching]:
         made = Dispatching(store, payloads)
         stack.push_async_callback(made.stop)
         yield made
+
+
+async def _reached(_position: int) -> None:
+    """The prices here are there from the start."""

@@ -1,0 +1,90 @@
+"""What the HTTP surface is given, in both profiles."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from adapters.webhooks.resolver import ThreadPoolResolver
+from adapters.webhooks.targets import PublicTargets
+from api.ports import ApiLimits, ApiPorts, ReadModelFollower
+from api.probes import Probes
+from api.watch import StreamWatch
+from domain.access.opening import OpeningPorts
+from domain.catalog.catalogue import Catalogue
+from domain.errors import VersionConflict
+from domain.ports.event_store import DeadLetter
+from infra.directories import publish_prices
+from infra.first_admin import ensure_admin
+from infra.making import Basis
+from infra.offers import provider_objects
+from infra.version import VERSION
+from infra.vitals import Vitals
+from workers.webhooks.deliveries import Deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """What serves the HTTP surface and differs between the profiles."""
+
+    read_models: ReadModelFollower
+    watch: StreamWatch
+    resolver: ThreadPoolResolver
+    deliveries: Deliveries
+    redrive: Callable[[DeadLetter], Awaitable[None]]
+    vitals: Vitals
+
+
+async def prepare_to_sell(basis: Basis, catalogue: Catalogue, show: Callable[[str], None]) -> str:
+    """Sees to it that there are prices and an administrator; returns the version of the prices.
+
+    Other nodes may do so at the same time. `show` gets the administrator's key where one is made.
+    """
+    storage, directories = basis.storage, basis.directories
+    price_version = await publish_prices(storage, catalogue, directories.prices)
+    chosen = basis.settings.bootstrap_admin_key
+    ports = OpeningPorts(
+        storage.store, storage.payloads, storage.secrets, storage.clock, storage.ids
+    )
+    secret = None if chosen is None else chosen.get_secret_value()
+    while True:
+        try:
+            await ensure_admin(ports, directories.keys, secret, show)
+            break
+        except VersionConflict:  # another node did it; with its events known there is one
+            await directories.keys_follower.load()
+    await directories.keys_follower.load()  # so that the first request may be the administrator's
+    return price_version
+
+
+def probes_of(vitals: Vitals) -> Probes:
+    """What the probes of a process tell."""
+    return Probes(VERSION, vitals.health, vitals.readiness, vitals.metrics)
+
+
+def api_ports(basis: Basis, catalogue: Catalogue, price_version: str, parts: ApiParts) -> ApiPorts:
+    """The ports of `create_app`."""
+    storage, directories = basis.storage, basis.directories
+    private = basis.settings.webhooks.allow_private_targets
+    return ApiPorts(
+        store=storage.store,
+        source=storage.store.log,
+        payloads=storage.payloads,
+        secrets=storage.secrets,
+        keys=directories.keys,
+        keys_follower=directories.keys_follower,
+        catalogue=catalogue,
+        price_version=price_version,
+        read_models=storage.read_models,
+        projector=parts.read_models,
+        watch=parts.watch,
+        targets=PublicTargets(parts.resolver, allow_private=private),
+        webhooks=directories.webhooks,
+        webhooks_follower=directories.webhooks_follower,
+        pings=parts.deliveries,
+        clock=storage.clock,
+        ids=storage.ids,
+        limits=ApiLimits(),
+        version=VERSION,
+        providers=provider_objects(basis.settings),
+        redrive=parts.redrive,
+        probes=probes_of(parts.vitals),
+    )

@@ -1,0 +1,1 @@
+"""The composition root of the cluster profile: one process, one role, over shared services."""

@@ -1,0 +1,138 @@
+"""The roles of a node: serving customers, working, projecting, relaying."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from adapters.codec.events import EventCodec
+from adapters.kafka.merged_log import KafkaLog
+from adapters.kafka.relay import Relay
+from adapters.postgres.relay import PostgresRelayProgress, PostgresRelaySource
+from adapters.store.handling import Handling
+from adapters.webhooks.resolver import ThreadPoolResolver
+from api.app import create_app
+from api.watch import StreamWatch
+from domain.errors import NotFound
+from domain.event_types import ALL_EVENTS
+from domain.ports.event_store import DeadLetter
+from domain.ports.read_models import ReadModelUnavailable
+from infra.api_ports import ApiParts, api_ports, prepare_to_sell
+from infra.cluster.kafka import connection_of, topics_of, until_topics_are_ready
+from infra.cluster.node import ClusterNode, Serving, opened_node
+from infra.making import DELIVERY_DNS_THREADS, Basis, make_deliveries, webhook_sender
+from infra.offers import build_catalogue
+from infra.settings import Settings
+from workers.projector import Projector
+from workers.read_model_watch import ReadModelWatch
+from workers.webhooks.intake import WebhookIntake
+
+PREPARE_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIterator[Serving]:
+    """Serves the HTTP surface. `show` gets the administrator's key where one is made.
+
+    It needs PostgreSQL alone: Kafka, Redis and the projector may be away.
+    """
+    catalogue = build_catalogue(settings)
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(opened_node(settings))
+        resolver = ThreadPoolResolver()
+        stack.push_async_callback(resolver.close)
+        delivery_resolver = ThreadPoolResolver(DELIVERY_DNS_THREADS)
+        stack.push_async_callback(delivery_resolver.close)
+        basis = await node.basis()
+        price_version = await prepare_to_sell(basis, catalogue, show)
+        sender = await stack.enter_async_context(webhook_sender(settings, delivery_resolver))
+        source, storage = node.storage.store.log, node.storage
+        watch = StreamWatch(source)
+        read_models = ReadModelWatch(source, storage.read_models, storage.clock)
+        node.tasks.start("watch", watch.run())
+        node.tasks.start("read models", read_models.run())
+        vitals = node.vitals(read_models=read_models, lag_matters=False)
+        parts = ApiParts(
+            read_models,
+            watch,
+            resolver,
+            make_deliveries(basis, sender),
+            _redrive(basis, node),
+            vitals,
+        )
+        app = create_app(api_ports(basis, catalogue, price_version, parts))
+        yield Serving(app, node.tasks.failed)
+
+
+def _redrive(basis: Basis, node: ClusterNode) -> Callable[[DeadLetter], Awaitable[None]]:
+    """Handles a dead letter here, whichever node set it aside."""
+    directories, store = basis.directories, node.storage.store
+    intake = WebhookIntake(directories.webhooks, directories.webhooks_follower.reached)
+    consumers = {one.group: one for one in (intake.consumer,)}
+
+    async def redrive(letter: DeadLetter) -> None:
+        consumer = consumers.get(letter.consumer)
+        if consumer is None:
+            raise NotFound(f"no such consumer: {letter.consumer[:80]}")
+        await Handling(consumer, store, node.storage.clock).redrive(letter, store.log)
+
+    return redrive
+
+
+@asynccontextmanager
+async def projector_node(settings: Settings) -> AsyncIterator[Serving]:
+    """Keeps the read models in step with Kafka, where no other node does already."""
+    async with opened_node(settings) as node:
+        watch = ReadModelWatch(node.storage.store.log, node.storage.read_models, node.storage.clock)
+        node.tasks.start("read models", watch.run())
+        leadership = node.leadership("projector")
+        node.tasks.start("projector", leadership.run(lambda: _project(node)))
+        yield node.serving(node.vitals(read_models=watch))
+
+
+async def _project(node: ClusterNode) -> None:
+    """Projects until cancelled, from where the read models stand."""
+    settings, read_models = node.settings, node.storage.read_models
+    await until_topics_are_ready(settings)
+    while True:
+        try:
+            generations = await read_models.prepare()
+            break
+        except ReadModelUnavailable:
+            await asyncio.sleep(PREPARE_SECONDS)
+    source = KafkaLog(connection_of(settings), topics_of(settings), EventCodec(ALL_EVENTS))
+    await source.start(min((g.position for g in generations if g.can_advance), default=0))
+    projector = Projector(source, read_models, node.storage.clock)
+    try:
+        await projector.run()
+    finally:
+        await source.close()
+
+
+@asynccontextmanager
+async def relay_node(settings: Settings) -> AsyncIterator[Serving]:
+    """Publishes the event store to Kafka, where no other node does already."""
+    async with opened_node(settings) as node:
+        store = node.storage.store
+        relay = Relay(
+            connection_of(settings),
+            topics_of(settings),
+            PostgresRelaySource(store),
+            PostgresRelayProgress(store),
+        )
+        leadership = node.leadership("relay")
+
+        async def work() -> None:
+            await until_topics_are_ready(settings)
+            await relay.run()
+
+        def problems() -> Mapping[str, str]:
+            found = relay.problem if leadership.is_leader else None
+            return {} if found is None else {"relay": found}
+
+        def lag() -> Mapping[str, float]:
+            behind = store.log.head() - relay.position
+            return {"kafka": max(0, behind)} if leadership.is_leader else {}
+
+        node.tasks.start("relay", leadership.run(work))
+        readings = {"gatewayz_relay_lag_positions": ("Events not published.", "relay", lag)}
+        yield node.serving(node.vitals(problems=problems, readings=readings))

@@ -1,0 +1,106 @@
+"""The workers that both profiles have, made of their parts."""
+
+import random
+from dataclasses import dataclass
+
+from adapters.providers.session import HttpSession
+from adapters.webhooks.resolver import ThreadPoolResolver
+from adapters.webhooks.sender import AiohttpSender
+from adapters.webhooks.signer import StandardSigner
+from domain.ports.provider import CallTimeouts
+from domain.ports.work_queue import WorkQueue
+from domain.routing.policy import AttemptLimits
+from domain.webhooks.retry import RetryPolicy
+from infra.directories import Directories
+from infra.offers import build_providers
+from infra.settings import Settings
+from infra.storage import NodeStore, Storage
+from infra.version import VERSION
+from workers.attempts import AttemptEngine
+from workers.dispatch import Dispatcher, DispatchLimits
+from workers.health import HealthRecorder
+from workers.job_run import JobPorts
+from workers.webhooks.composer import Composer
+from workers.webhooks.deliverer import DeliveryLimits
+from workers.webhooks.deliveries import Deliveries, DeliveryPorts
+
+# One for every delivery that can run, so that one account's slow names leave some for others.
+DELIVERY_DNS_THREADS = DeliveryLimits().concurrency
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What every worker of a node is made of."""
+
+    settings: Settings
+    storage: Storage[NodeStore]
+    directories: Directories
+    node_id: str
+
+
+def attempt_engine(basis: Basis, session: HttpSession, health: HealthRecorder) -> AttemptEngine:
+    """The engine that calls the configured providers."""
+    attempts, clock = basis.settings.attempts, basis.storage.clock
+    return AttemptEngine(
+        build_providers(basis.settings, session, clock),
+        clock,
+        AttemptLimits(max_attempts=attempts.max_attempts),
+        CallTimeouts(
+            attempts.connect_timeout,
+            attempts.first_byte_timeout,
+            attempts.chunk_timeout,
+            attempts.total_timeout,
+        ),
+        health.observe,
+    )
+
+
+def make_dispatcher(
+    basis: Basis, engine: AttemptEngine, queue: WorkQueue, *, sole_worker: bool
+) -> Dispatcher:
+    """The dispatcher of this node; `sole_worker` when no other node works on the queue."""
+    storage, dispatch = basis.storage, basis.settings.dispatch
+    ports = JobPorts(
+        storage.store,
+        storage.store.log,
+        storage.payloads,
+        engine,
+        basis.directories.prices,
+        basis.directories.prices_follower.reached,
+        storage.clock,
+        storage.ids,
+    )
+    limits = DispatchLimits(
+        concurrency=dispatch.concurrency,
+        per_account=dispatch.per_account or max(1, dispatch.concurrency * 4 // 5),
+        lease_seconds=dispatch.lease_seconds,
+        drain_seconds=dispatch.drain_timeout,
+        sole_worker=sole_worker,
+    )
+    return Dispatcher(ports, queue, limits, basis.node_id)
+
+
+def webhook_sender(settings: Settings, resolver: ThreadPoolResolver) -> AiohttpSender:
+    """What calls the customers."""
+    return AiohttpSender(
+        resolver,
+        user_agent=f"Gatewayz/{VERSION}",
+        timeout=settings.webhooks.timeout,
+        allow_private=settings.webhooks.allow_private_targets,
+    )
+
+
+def make_deliveries(basis: Basis, sender: AiohttpSender) -> Deliveries:
+    """What makes single deliveries, test messages too."""
+    storage, directories = basis.storage, basis.directories
+    ports = DeliveryPorts(
+        store=storage.store,
+        composer=Composer(storage.store, storage.payloads, StandardSigner()),
+        sender=sender,
+        directory=directories.webhooks,
+        reached=directories.webhooks_follower.reached,
+        clock=storage.clock,
+        ids=storage.ids,
+        random=random.random,
+    )
+    return Deliveries(ports, RetryPolicy(gaps=basis.settings.webhooks.retry_schedule))
