@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -107,7 +107,9 @@ class Subscription:
             session_timeout_ms=membership.session_ms,
             heartbeat_interval_ms=HEARTBEAT_MS,
             rebalance_timeout_ms=REBALANCE_MS,
-            partition_assignment_strategy=(StickyPartitionAssignor,),
+            # Every member gets its share of each topic: a sticky one may leave all of the busy
+            # topic with one member.
+            partition_assignment_strategy=(RoundRobinPartitionAssignor,),
             listener=_Listener(receiver),
             parser=_as_they_came,
             decoder=_records_of,

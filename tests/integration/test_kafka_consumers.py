@@ -175,6 +175,7 @@ async def test_members_that_come_and_go_under_load_lose_and_double_nothing(
         await loading
         await credited(here, total)
     assert await credited_jobs(here) == total
+    assert sorted(seen) == sorted(set(seen))
     for number in range(0, total, 100):
         assert len(await here.store.read_stream(f"crd_{job_id(number)}")) == 1
     assert await here.store.dead_letters() == []

@@ -65,6 +65,20 @@ class KafkaGroup:
             await self.send(entries)
             self.published = entries[-1].position
 
+    @asynccontextmanager
+    async def relaying(self) -> AsyncIterator[None]:
+        """Publishes whatever is recorded, as the relay does."""
+        relaying = asyncio.create_task(self._relay())
+        try:
+            yield
+        finally:
+            await _ended(relaying)
+
+    async def _relay(self) -> None:
+        while True:
+            await self.store.log.wait(self.published)
+            await self.publish()
+
     async def send(self, entries: Sequence[LogEntry]) -> None:
         """Publishes these entries, be it again."""
         acks = [await self._send(entry) for entry in entries]
