@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from infra.bootstrap import Engine
+from infra.bootstrap import engine
 from infra.serve import serve
 from infra.settings import load_settings
 from tests.support.engine import ADMIN_KEY, EngineProcess
@@ -54,8 +54,8 @@ def _serve(config: Path, data: Path, output: Path) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     settings = load_settings(config, data_dir=data, port=0, bootstrap_admin_key=ADMIN_KEY)
-    uvloop.run(serve(settings, _announce, print))
+    uvloop.run(serve(settings, lambda: engine(settings, print), _announce))
 
 
-def _announce(_engine: Engine, url: str) -> None:
+def _announce(url: str) -> None:
     print(f"listening on {url}", flush=True)
