@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra import catalogue
+from infra import asyncapi, catalogue
 from infra.cli import reference as commands
 from infra.settings import reference
 
@@ -14,6 +14,7 @@ def main() -> None:
     DOCS.mkdir(exist_ok=True)
     catalogue.write(DOCS / "events.md")
     reference.write(DOCS / "configuration.md")
+    (DOCS / "asyncapi.json").write_text(asyncapi.render(), "utf-8")
     (DOCS / "cli.md").write_text(commands.render(), "utf-8")
 
 

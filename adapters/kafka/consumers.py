@@ -63,20 +63,25 @@ class _Held:
     waiting: asyncio.TimerHandle | None = field(default=None, repr=False)
 
 
+def membership_of(consumer: Consumer, topics: Topics, session_ms: int = SESSION_MS) -> Membership:
+    """The consumer's group, on the topics where its events stand."""
+    names = [route.event_type.event_name for route in consumer.routes]
+    return Membership(
+        group_id=f"{topics.prefix}.{consumer.group}",
+        topics=topics.names(families_of(names)),
+        title=consumer.group,
+        description=f"Handles {', '.join(names)}.",
+        session_ms=session_ms,
+    )
+
+
 class KafkaRunner:
     """Drives one consumer along the partitions that its group gives it, until stopped."""
 
     def __init__(self, consumer: Consumer, ports: ConsumerPorts) -> None:
         self._ports = ports
         self._handling = Handling(consumer, ports.store, ports.clock, lazy=True)
-        names = [route.event_type.event_name for route in consumer.routes]
-        membership = Membership(
-            group_id=f"{ports.topics.prefix}.{consumer.group}",
-            topics=ports.topics.names(families_of(names)),
-            title=consumer.group,
-            description=f"Handles {', '.join(names)}.",
-            session_ms=ports.session_ms,
-        )
+        membership = membership_of(consumer, ports.topics, ports.session_ms)
         self._subscription = Subscription(ports.broker, membership, self)
         self._held: dict[TopicPartition, _Held] = {}
         self._idle = asyncio.Event()

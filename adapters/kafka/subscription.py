@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from adapters.kafka.connection import KafkaConnection
 
@@ -90,33 +91,38 @@ class _FrameworkLog:
             log.error("kafka.framework", message=str(message), exc_info=exc_info, extra=extra)
 
 
+def declared(broker: KafkaBroker, membership: Membership, receiver: Receiver) -> BatchSubscriber:
+    """The member as FastStream knows it."""
+    return broker.subscriber(
+        *membership.topics,
+        batch=True,
+        ack_policy=AckPolicy.MANUAL,
+        group_id=membership.group_id,
+        auto_offset_reset=membership.offset_reset,
+        max_records=MAX_RECORDS,
+        batch_timeout_ms=membership.poll_ms,
+        session_timeout_ms=membership.session_ms,
+        heartbeat_interval_ms=HEARTBEAT_MS,
+        rebalance_timeout_ms=REBALANCE_MS,
+        # Every member gets its share of each topic: a sticky one may leave all of the busy
+        # topic with one member.
+        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+        listener=_Listener(receiver),
+        parser=_as_they_came,
+        decoder=_records_of,
+        no_reply=True,
+        title=membership.title,
+        description=membership.description,
+    )
+
+
 class Subscription:
     """Polls for a receiver until stopped; while Kafka is away it tries again."""
 
     def __init__(self, broker: KafkaBroker, membership: Membership, receiver: Receiver) -> None:
         self._broker, self._membership, self._receiver = broker, membership, receiver
         self._stopping = asyncio.Event()
-        self._subscriber = broker.subscriber(
-            *membership.topics,
-            batch=True,
-            ack_policy=AckPolicy.MANUAL,
-            group_id=membership.group_id,
-            auto_offset_reset=membership.offset_reset,
-            max_records=MAX_RECORDS,
-            batch_timeout_ms=membership.poll_ms,
-            session_timeout_ms=membership.session_ms,
-            heartbeat_interval_ms=HEARTBEAT_MS,
-            rebalance_timeout_ms=REBALANCE_MS,
-            # Every member gets its share of each topic: a sticky one may leave all of the busy
-            # topic with one member.
-            partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-            listener=_Listener(receiver),
-            parser=_as_they_came,
-            decoder=_records_of,
-            no_reply=True,
-            title=membership.title,
-            description=membership.description,
-        )
+        self._subscriber = declared(broker, membership, receiver)
         self._subscriber(self._received)
 
     @property

@@ -48,6 +48,19 @@ class QueuePorts:
     rows: WorkRows
 
 
+def membership_of(queue: Queue, topics: Topics) -> Membership:
+    """The group that shares the items of a queue, on the topics where their events stand."""
+    families = LANE_FAMILIES.values() if queue == "dispatch" else ("webhooks",)
+    return Membership(
+        group_id=f"{topics.prefix}.{GROUPS[queue]}",
+        topics=topics.names(families),
+        title=GROUPS[queue],
+        description=f"Takes in the items of the {queue} queue.",
+        offset_reset="latest",
+        poll_ms=3,
+    )
+
+
 class KafkaWorkQueue:
     """`WorkQueue` for one queue: gives its subscribers the items that are this member's."""
 
@@ -57,15 +70,7 @@ class KafkaWorkQueue:
         self._queue: Queue = queue
         self._ports = ports
         self._sweep_seconds = sweep_seconds
-        families = LANE_FAMILIES.values() if queue == "dispatch" else ("webhooks",)
-        membership = Membership(
-            group_id=f"{ports.topics.prefix}.{GROUPS[queue]}",
-            topics=ports.topics.names(families),
-            title=GROUPS[queue],
-            description=f"Takes in the items of the {queue} queue.",
-            offset_reset="latest",
-            poll_ms=3,
-        )
+        membership = membership_of(queue, ports.topics)
         self._subscription = Subscription(ports.broker, membership, self)
         self._topics = membership.topics
         self._ours: frozenset[TopicPartition] = frozenset()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from infra import catalogue
+from infra import asyncapi, catalogue
 from infra.cli import reference as commands
 from infra.settings import reference
 from infra.write_docs import DOCS
@@ -16,6 +16,7 @@ from infra.write_docs import DOCS
         ("events.md", catalogue.render),
         ("configuration.md", reference.render),
         ("cli.md", commands.render),
+        ("asyncapi.json", asyncapi.render),
     ],
 )
 def test_a_generated_page_is_up_to_date(page: str, render: Callable[[], str]) -> None:
