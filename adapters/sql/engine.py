@@ -75,7 +75,11 @@ def open_postgres(url: str, connections: int = CONNECTIONS) -> Engine:
         pool_size=connections,
         max_overflow=0,
         use_native_hstore=False,
-        connect_args={"connect_timeout": CONNECT_SECONDS, **KEEP_ALIVE},
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "fallback_application_name": "gatewayz read models",
+            **KEEP_ALIVE,
+        },
     )
     options = " ".join(f"-c {name}={value}" for name, value in POSTGRES_SETTINGS.items())
 

@@ -62,6 +62,10 @@ class Layout(Protocol):
         """From here on no other process advances these generations."""
         ...
 
+    def take_time(self, connection: Connection) -> None:
+        """From here on a statement of this transaction may take as long as it has to."""
+        ...
+
     def create(
         self, connection: Connection, projection: Projection, generation: Generation
     ) -> Sequence[str]:

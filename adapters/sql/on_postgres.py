@@ -70,6 +70,9 @@ class PostgresLayout:
         locking = (list(names), list(versions), list(numbers))
         connection.exec_driver_sql(LOCK_GENERATIONS, locking)
 
+    def take_time(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
     def create(
         self, connection: Connection, projection: Projection, generation: Generation
     ) -> Sequence[str]:

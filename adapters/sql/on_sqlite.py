@@ -49,6 +49,9 @@ class SqliteLayout:
     def lock(self, connection: Connection, keys: Collection[tuple[str, int, int]]) -> None:
         """The whole file is locked."""
 
+    def take_time(self, connection: Connection) -> None:
+        """Every statement may."""
+
     def create(
         self, connection: Connection, projection: Projection, generation: Generation
     ) -> Sequence[str]:

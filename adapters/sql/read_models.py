@@ -1,7 +1,7 @@
 """The read models in a SQL database: folded in memory by batch, written in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -55,10 +55,6 @@ class SqlReadModels:
     async def generations(self) -> Sequence[Generation]:
         return await self._run(self._readers, self._generations)
 
-    async def positions(self) -> Mapping[str, int]:
-        """How far the active generation of each projection is, whoever advances it."""
-        return await self._run(self._readers, self._positions)
-
     async def apply(
         self, generations: Sequence[Generation], entries: Sequence[LogEntry]
     ) -> Sequence[Generation]:
@@ -102,10 +98,6 @@ class SqlReadModels:
     def _generations(self) -> Sequence[Generation]:
         with glance(self.engine) as connection:
             return self.known(connection)
-
-    def _positions(self) -> Mapping[str, int]:
-        with glance(self.engine) as connection:
-            return registry.positions(connection)
 
     def known(self, connection: Connection) -> list[Generation]:
         """The generations of the projections that this code knows."""

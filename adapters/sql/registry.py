@@ -58,7 +58,6 @@ _GENERATIONS = (
     .where(_COLUMNS.state != "retired")
     .order_by(_COLUMNS.name, _COLUMNS.version, _COLUMNS.generation)
 )
-_POSITIONS = select(_COLUMNS.name, _COLUMNS.position).where(_COLUMNS.state == "active")
 _ADVANCE = (
     update(REGISTRY)
     .where(
@@ -84,11 +83,6 @@ def create_registry(connection: Connection) -> None:
 def generations(connection: Connection) -> list[Generation]:
     """Every generation but the retired ones, oldest first within a name."""
     return [Generation(*row) for row in connection.execute(_GENERATIONS)]
-
-
-def positions(connection: Connection) -> dict[str, int]:
-    """How far the active generations are."""
-    return {row.name: row.position for row in connection.execute(_POSITIONS)}
 
 
 def look(connection: Connection) -> dict[str, int]:

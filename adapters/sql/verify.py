@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from adapters.sql.engine import open_sqlite
+from adapters.sql.layout import layout_of
 from adapters.sql.read_models import SqlReadModels
 from adapters.sql.snapshot import snapshot
 from domain.ports.read_models import Difference, Generation, ReadModelUnavailable, StoredLog
@@ -85,6 +86,7 @@ def _held(
     live: SqlReadModels, connection: Connection, projections: Sequence[Projection]
 ) -> Sequence[Generation]:
     """The generations in the snapshot, of which no table can be dropped from here on."""
+    layout_of(connection).take_time(connection)
     for projection in projections:
         for table in projection.tables:
             connection.execute(select(table).limit(0))

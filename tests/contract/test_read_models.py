@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from sqlalchemy import update
@@ -30,6 +31,7 @@ from tests.support.read_models import (
     place_of,
 )
 from tests.support.simulated_log import HOLD, SimulatedLog, job_accepted
+from tests.support.simulated_work import ACCOUNTS, random_steps, write
 from workers.projector import catch_up, no_progress, rebuild, status
 
 ACCOUNT, OTHER = "acct_1", "acct_2"
@@ -126,6 +128,22 @@ async def test_law_3_preparing_gives_a_stopped_projection_another_chance(
     log.add(Unreadable(3, "job_1", "inference.job.started", b"", "broken bytes"))
     await fold_all(read_models, log.entries, 10)
     assert all(g.error is None for g in await read_models.prepare())
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1_000])
+async def test_law_4_batches_of_every_size_make_the_rows_of_a_replay(
+    read_models: SqlReadModels, batch: int
+) -> None:
+    log = SimulatedLog()
+    log.publish_prices()
+    for account_id in ACCOUNTS:
+        log.grant(account_id, 20 * HOLD)
+    write(log, random_steps(Random(batch), 250))  # noqa: S311 - repeatable
+    await fold_all(read_models, log.entries, batch)
+    names = list(read_models.projections)
+    assert await verify(read_models, StoredSimulation(log), names, no_progress) == ()
+    rows = all_rows(read_models)
+    assert all(rows[table.name] for name in names for table in read_models.projections[name].tables)
 
 
 async def test_law_5_what_is_being_built_is_not_seen(read_models: SqlReadModels) -> None:
@@ -250,13 +268,6 @@ async def test_jobs_are_found_by_their_metadata(read_models: SqlReadModels) -> N
     await fold_all(read_models, log_of(3).entries, 10)
     query = queries.list_jobs(ACCOUNT, Page(), metadata={"n": "1"})
     assert [job["id"] for job in (await read_models.fetch(query))["data"]] == ["job_1"]
-
-
-async def test_positions_are_those_of_the_active_generations(read_models: SqlReadModels) -> None:
-    log = log_of(2)
-    await fold_all(read_models, log.entries[:2], 10)
-    await read_models.build("jobs")
-    assert await read_models.positions() == dict.fromkeys(read_models.projections, 2)
 
 
 @pytest.mark.parametrize(

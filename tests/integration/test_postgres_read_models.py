@@ -117,7 +117,7 @@ async def test_rows_that_could_not_be_read_are_not_taken_for_missing(
 async def test_a_server_that_is_away_is_unavailable() -> None:
     url = f"postgresql://nobody@{LOOPBACK}:{free_port()}/none"
     read_models = SqlReadModels(open_postgres(url))
-    for attempt in (read_models.prepare, read_models.generations, read_models.positions):
+    for attempt in (read_models.prepare, read_models.generations):
         with pytest.raises(ReadModelUnavailable):
             await attempt()
     with pytest.raises(ReadModelUnavailable):
