@@ -1,11 +1,15 @@
 """The schema of the PostgreSQL database, brought to this version's on a real server."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from typer.testing import CliRunner, Result
 
 from adapters.postgres.migrating import SchemaProblem, SchemaUnavailable, check, migrate
+from infra.cli.common import EXIT_REFUSED, EXIT_UNUSABLE
+from infra.cli.root import app
 from infra.local.machine import LOOPBACK, free_port
 
 TABLES = {
@@ -90,3 +94,24 @@ def test_a_server_that_is_away_is_worth_another_try() -> None:
     url = f"postgresql://nobody@{LOOPBACK}:{free_port()}/none"
     with pytest.raises(SchemaUnavailable):
         migrate(url)
+
+
+@pytest.fixture
+def run_migrate(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Callable[..., Result]:
+    """`gatewayz migrate` on the test's database."""
+    monkeypatch.setenv("GATEWAYZ_POSTGRES__URL", database_url)
+    return lambda *options: CliRunner().invoke(app, ["migrate", *options])
+
+
+def test_the_command_migrates_and_then_finds_nothing_wrong(
+    run_migrate: Callable[..., Result],
+) -> None:
+    assert run_migrate("--check").exit_code == EXIT_REFUSED
+    assert run_migrate().exit_code == 0
+    assert run_migrate("--check").exit_code == 0
+
+
+def test_the_command_says_what_is_missing() -> None:
+    done = CliRunner().invoke(app, ["migrate"])
+    assert done.exit_code == EXIT_UNUSABLE
+    assert "postgres.url" in done.stderr
