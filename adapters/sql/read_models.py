@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -22,6 +22,8 @@ from projections.folding import Projection, Stop, fold_entries, keys_of
 
 T = TypeVar("T")
 READERS = 4
+# A new connection and a new snapshot have what was missing, unless it is missing once more.
+READ_AGAIN = 2
 Key = tuple[str, int, int]
 
 
@@ -178,10 +180,10 @@ class SqlReadModels:
             registry.drop_retired(connection)
 
     def _fetch(self, query: Callable[[Snapshot], T]) -> T:
-        try:
-            return self._ask(query)
-        except Superseded:  # a new connection and snapshot have what was missing
-            return self._ask(query)
+        for _ in range(READ_AGAIN):
+            with suppress(Superseded):
+                return self._ask(query)
+        return self._ask(query)
 
     def _ask(self, query: Callable[[Snapshot], T]) -> T:
         with snapshot(self.engine) as seen:
