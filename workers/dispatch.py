@@ -109,8 +109,10 @@ class Dispatcher:
                 await self._expire_lease(item)
 
     def _arrived(self, item: WorkItem) -> None:
-        if item.item_id in self._runs:
-            self._again[item.item_id] = item
+        running = self._runs.get(item.item_id)
+        if running is not None:
+            if item.starts > running.item.starts:  # else it is the same, told once more
+                self._again[item.item_id] = item
             return
         # The backlog that is read at the start and the feed may both bring an item.
         if item.item_id in self._taken_in:

@@ -27,11 +27,15 @@ class ReadModelWatch:
 
     async def run(self) -> None:
         """Looks until cancelled. While the read models are away it waits."""
+        problem: str | None = None
         while True:
             try:
                 await self._state.see(await self._read_models.generations())
+                problem = None
             except ReadModelUnavailable as error:
-                log_to.warning("read models away", error=str(error))
+                if str(error) != problem:
+                    log_to.warning("read models away", error=str(error))
+                problem = str(error)
                 await asyncio.sleep(IDLE_SECONDS)
             if self._state.hurried.is_set():
                 await asyncio.sleep(HURRIED_SECONDS)

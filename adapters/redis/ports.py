@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from redis.asyncio import Redis
 
@@ -20,6 +21,7 @@ from domain.ports.clock import Clock
 from domain.ports.stream_buffers import BufferBounds
 
 SHARED_CONNECTIONS = 16
+PATIENCE_SECONDS = 1.0
 
 
 class RedisPorts:
@@ -54,7 +56,9 @@ class RedisPorts:
             RedisStreamBuffers(shared, prefix, bounds),
             MemoryStreamBuffers(clock, bounds),
         )
-        self.signals = RedisSignals(own, connection, MemorySignals(), self._conditions["signals"])
+        self.signals = RedisSignals(
+            own, patient_with(connection), MemorySignals(), self._conditions["signals"]
+        )
 
     def states(self) -> Mapping[Helper, HelperState]:
         """Whether each helper works over all nodes just now."""
@@ -67,6 +71,12 @@ class RedisPorts:
                 group.create_task(switch.run())
 
 
+def patient_with(connection: RedisConnection) -> RedisConnection:
+    """The connection of signals, for which nobody waits: a busy node is not one that is cut off."""
+    seconds = max(PATIENCE_SECONDS, connection.timeout_seconds)
+    return replace(connection, timeout_seconds=seconds)
+
+
 @asynccontextmanager
 async def redis_ports(
     connection: RedisConnection,
@@ -75,5 +85,6 @@ async def redis_ports(
     bounds: BufferBounds,
 ) -> AsyncIterator[RedisPorts]:
     """The ports on two pools, closed at the end. Nothing is connected before it is used."""
-    async with connection.pool(SHARED_CONNECTIONS) as shared, connection.pool(CONNECTIONS) as own:
+    own_pool = patient_with(connection).pool(CONNECTIONS)
+    async with connection.pool(SHARED_CONNECTIONS) as shared, own_pool as own:
         yield RedisPorts(connection, (shared, own), clock, changed, bounds)

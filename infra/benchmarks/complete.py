@@ -107,7 +107,7 @@ def main() -> None:
 def run(given: argparse.Namespace) -> None:
     """Runs baseline and engine against one mock provider and prints both."""
     command = [sys.executable, "-m", __spec__.name, "--serve-mock", "--delay", str(given.delay)]
-    with process(command, LOAD_CORE) as (_, upstream), data_folder() as folder:
+    with process(command, {LOAD_CORE}) as (_, upstream), data_folder() as folder:
         os.sched_setaffinity(0, {SUBJECT_CORE})
         bare = uvloop.run(direct_calls(upstream, given.count, given.in_flight))
         print(f"bare client, nothing recorded {bare:8.0f}/s")

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,14 +54,16 @@ def pin_load() -> None:
 
 
 @contextlib.contextmanager
-def process(arguments: list[str], core: int, **environment: str) -> Iterator[tuple[int, int]]:
-    """Runs a server that prints its URL; gives its process id and port."""
+def process(
+    arguments: list[str], cores: Collection[int], **environment: str
+) -> Iterator[tuple[int, int]]:
+    """Runs a server that prints its URL, on these cores; gives its process id and port."""
     running = subprocess.Popen(
         arguments,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509 - no threads yet
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509 - no threads yet
     )
     try:
         yield running.pid, _port_of(running)
@@ -105,7 +107,7 @@ def gateway(
     ]
     environment |= {"GATEWAYZ_BOOTSTRAP_ADMIN_KEY": ADMIN_KEY}
     started = time.perf_counter()
-    with process(command, SUBJECT_CORE, **environment) as (pid, port):
+    with process(command, {SUBJECT_CORE}, **environment) as (pid, port):
         ready = time.perf_counter() - started
         yield Subject(pid, port, customer(port), ready)
 
@@ -242,5 +244,5 @@ Server(config).run()
 @contextlib.contextmanager
 def bare_server() -> Iterator[Subject]:
     """The same web stack that parses and echoes and records nothing: the limit of the stack."""
-    with process([sys.executable, "-c", BARE_SERVER], SUBJECT_CORE) as (pid, port):
+    with process([sys.executable, "-c", BARE_SERVER], {SUBJECT_CORE}) as (pid, port):
         yield Subject(pid, port)
