@@ -33,6 +33,9 @@ RETRY_SECONDS = (0.2, 1.0, 5.0)
 POSITION_SECONDS = 5.0
 # A lease that lapsed so long ago is seen to by whoever finds it: its partition is nobody's.
 NOBODYS_MS = 30_000
+# How long whoever gets partitions leaves alone what waits in them, for the one before may have it
+# in hand: a delivery takes about so long. What is under a lease is safe as it is.
+HANDOVER_SECONDS: dict[Queue, float] = {"dispatch": 0.0, "webhooks": 2.0}
 GROUPS: dict[Queue, str] = {"dispatch": "dispatch", "webhooks": "webhooks-delivery"}
 
 log = structlog.get_logger(__name__)
@@ -79,6 +82,7 @@ class KafkaWorkQueue:
         self._withdrawals: list[Withdraw] = []
         # Something of ours may wait in the store that no record will tell of.
         self._unread = asyncio.Event()
+        self._is_handed_over = True
         self._swept_to = 0
 
     @property
@@ -123,6 +127,7 @@ class KafkaWorkQueue:
         self._ours = partitions
         for withdraw in self._withdrawals:
             withdraw(self.is_ours)
+        self._is_handed_over = False
         self._unread.set()
 
     async def revoked(self) -> None:
@@ -183,6 +188,7 @@ class KafkaWorkQueue:
                 await asyncio.wait_for(self._unread.wait(), self._sweep_seconds)
             try:
                 if self._unread.is_set():
+                    await self._let_the_one_before_finish()
                     self._unread.clear()
                     await self._read_all()
                 else:
@@ -194,6 +200,11 @@ class KafkaWorkQueue:
                 log.warning("work.waiting", queue=self._queue, error=str(error), delay=delay)
                 self._unread.set()
                 await asyncio.sleep(delay)
+
+    async def _let_the_one_before_finish(self) -> None:
+        while not self._is_handed_over:
+            self._is_handed_over = True
+            await asyncio.sleep(HANDOVER_SECONDS[self._queue])
 
     async def _read_all(self) -> None:
         if not self._ours:

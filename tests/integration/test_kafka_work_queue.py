@@ -16,15 +16,19 @@ from adapters.sqlite.data_keys import SqliteDataKeys
 from adapters.system.clock import SystemClock, TimeOrderedIds
 from domain.effects import Done, Lease, Queue
 from domain.errors import StoreUnavailable
+from domain.execute import fold
 from domain.inference.events import JobStarted, LeaseExpired
 from domain.ports.event_store import StreamWrite
 from domain.ports.work_queue import IsOurs, WorkItem
-from domain.webhooks.events import DeliveryScheduled
+from domain.webhooks.events import DeliveryAttempted, DeliveryScheduled
+from domain.webhooks.state import evolve_delivery
 from tests.support.dispatching import Dispatching
 from tests.support.kafka_group import KafkaGroup, kafka_group, running, until
 from tests.support.services import Broker
 from tests.support.stores import accepted, appending, job_id, write
 from workers.dispatch import Dispatcher, DispatchLimits
+from workers.webhooks.deliverer import Deliverer, DeliveryLimits
+from workers.webhooks.deliveries import Pending
 
 PARTITIONS = 4
 
@@ -293,3 +297,55 @@ async def test_the_jobs_of_a_worker_that_died_are_run_by_another(cluster: Cluste
     assert {job.status for job in jobs} == {"succeeded"}
     assert {job.starts for job in jobs} == {2}
     assert await cluster.store.backlog("dispatch") == []
+
+
+class Sender:
+    """Sends nothing: counts attempts, and records each as delivered."""
+
+    def __init__(self, here: KafkaGroup) -> None:
+        self._here = here
+        self.attempts: list[str] = []
+
+    async def pending(self, delivery_id: str) -> Pending | None:
+        history = await self._here.store.read_stream(delivery_id)
+        delivery = fold(history, evolve_delivery)
+        if delivery is None or delivery.status != "pending":
+            return None
+        return Pending(delivery, history)
+
+    async def attempt(self, pending: Pending) -> None:
+        delivery_id = pending.scheduled.delivery_id
+        self.attempts.append(delivery_id)
+        await asyncio.sleep(0.05)
+        attempted = DeliveryAttempted(
+            delivery_id=delivery_id,
+            attempt=1,
+            at=1,
+            duration_ms=50,
+            status_code=200,
+            error=None,
+            result="delivered",
+            next_attempt_at=None,
+        )
+        await write(self._here.store, delivery_id, attempted, version=1)
+
+
+async def test_deliveries_are_sent_once_though_a_process_joins_meanwhile(here: KafkaGroup) -> None:
+    sender, names = Sender(here), [f"whd_{n}" for n in range(200)]
+    queues = [here.queue("webhooks"), here.queue("webhooks")]
+    limits = DeliveryLimits(concurrency=4, per_account=4, drain_seconds=5)
+    deliverers = [Deliverer(sender, queue, SystemClock(), limits) for queue in queues]
+    for name in names:
+        await write(here.store, name, scheduled(name))
+    async with here.relaying(), running(queues[0]):
+        working = [asyncio.create_task(deliverers[0].run())]
+        await until(lambda: len(sender.attempts) > 10)
+        async with running(queues[1]):
+            working.append(asyncio.create_task(deliverers[1].run()))
+            await until(lambda: len(queues[1].partitions) == 2)
+            await until(lambda: len(set(sender.attempts)) == len(names))
+            await asyncio.gather(*(deliverer.drain() for deliverer in deliverers))
+        for task in working:
+            task.cancel()
+    assert sorted(sender.attempts) == sorted(names)
+    assert await here.store.backlog("webhooks") == []
