@@ -1,14 +1,13 @@
-"""The proof of a data directory: read models against a replay, the log against its rules."""
+"""The proof of an engine's stores: read models against a replay, the log against its rules."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from adapters.sql.verify import verify
-from adapters.sqlite.reader import LogReader
 from domain.event import Event, Recorded
 from domain.ports.event_store import Unreadable
 from domain.ports.read_models import Difference
-from infra.offline import open_read_models
+from infra.offline import LogSource, OfflineLog, open_read_models
 from infra.settings import Settings
 from projections.invariants import Violation, violations
 
@@ -31,31 +30,37 @@ class Proof:
 
 
 async def prove(
-    settings: Settings, names: Sequence[str], progress: Progress, *, drained: bool = False
+    settings: Settings,
+    names: Sequence[str],
+    progress: Progress,
+    *,
+    drained: bool = False,
+    source: LogSource | None = None,
 ) -> Proof:
     """Compares the named read models (all without names) and holds the log to its invariants.
 
     The invariants cover positions, one end and one charge a job, ratings, and the wallets
-    against the ledger. `drained` says that no work is left. An engine may be at work beside.
-    Raises `StoreUnavailable` and `ReadModelUnavailable`.
+    against the ledger. `drained` says that no work is left; `source` is the log to replay, as
+    `open_read_models` has it. An engine may be at work beside. Raises `StoreUnavailable` and
+    `ReadModelUnavailable`.
     """
-    async with open_read_models(settings) as (read_models, reader):
-        wanted = list(names) or list(read_models.projections)
-        differences = await verify(read_models, reader, wanted, progress)
-        return _proof(reader, differences, drained)
+    async with open_read_models(settings, source) as offline:
+        wanted = list(names) or list(offline.read_models.projections)
+        differences = await verify(offline.read_models, offline.replayed, wanted, progress)
+        return _proof(offline.log, differences, drained)
 
 
-def _proof(reader: LogReader, differences: Sequence[Difference], drained: bool) -> Proof:
+def _proof(log: OfflineLog, differences: Sequence[Difference], drained: bool) -> Proof:
     unreadable: list[Violation] = []
-    with reader.snapshot():
-        log = _readable(reader, unreadable)
-        found = violations(log, drained=drained, wallets=reader.wallets())
-        return Proof(reader.last(), differences, [*unreadable, *found])
+    with log.snapshot():
+        entries = _readable(log, unreadable)
+        found = violations(entries, drained=drained, wallets=log.wallets())
+        return Proof(log.last(), differences, [*unreadable, *found])
 
 
-def _readable(reader: LogReader, unreadable: list[Violation]) -> Iterator[Recorded[Event]]:
+def _readable(log: OfflineLog, unreadable: list[Violation]) -> Iterator[Recorded[Event]]:
     position = 0
-    while entries := reader.entries(position, ROWS_AT_ONCE):
+    while entries := log.entries(position, ROWS_AT_ONCE):
         position = entries[-1].position
         for entry in entries:
             if isinstance(entry, Unreadable):

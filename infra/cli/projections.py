@@ -1,15 +1,19 @@
 """`gatewayz projections`: the options of its commands."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from infra.cli.common import ConfigOption, DataOption, JsonOption, loaded
 
 app = typer.Typer(
-    help="Read models of a data directory; an engine may be at work beside.", no_args_is_help=True
+    help="The read models of an engine, which may be at work beside.", no_args_is_help=True
 )
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="All without names.")]
+FromOption = Annotated[
+    Literal["kafka", "store"] | None,
+    typer.Option("--from", help="The log to replay in a cluster: Kafka, unless you say `store`."),
+]
 
 
 @app.command()
@@ -27,12 +31,13 @@ def rebuild(
     names: Names = None,
     config: ConfigOption = None,
     data: DataOption = None,
+    source: FromOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Builds read models anew from the log, beside the old ones, and swaps them in."""
     from infra.cli.read_models import rebuild_and_show
 
-    rebuild_and_show(loaded(config, data_dir=data), names or [], as_json)
+    rebuild_and_show(loaded(config, data_dir=data), names or [], source, as_json)
 
 
 @app.command()
@@ -40,6 +45,7 @@ def verify(
     names: Names = None,
     config: ConfigOption = None,
     data: DataOption = None,
+    source: FromOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replays the log and compares row for row; checks that wallets equal the ledger.
@@ -48,4 +54,4 @@ def verify(
     """
     from infra.cli.read_models import verify_and_show
 
-    verify_and_show(loaded(config, data_dir=data), names or [], as_json)
+    verify_and_show(loaded(config, data_dir=data), names or [], source, as_json)

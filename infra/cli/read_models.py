@@ -1,4 +1,4 @@
-"""The read models of a data directory, shown, rebuilt from the log and proved."""
+"""The read models of an engine, shown, rebuilt from the log and proved."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
@@ -12,7 +12,7 @@ from domain.errors import StoreUnavailable
 from domain.ports.read_models import Difference, Generation, ReadModelUnavailable
 from infra.cli.common import EXIT_REFUSED, EXIT_UNUSABLE, fail
 from infra.cli.output import console, echo_json, progress_bar, show_list
-from infra.offline import open_read_models
+from infra.offline import LogSource, open_read_models
 from infra.proof import Proof, prove
 from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
@@ -34,11 +34,14 @@ def show_status(settings: Settings, as_json: bool) -> None:
         raise typer.Exit(EXIT_REFUSED)
 
 
-def rebuild_and_show(settings: Settings, names: Sequence[str], as_json: bool) -> None:
+def rebuild_and_show(
+    settings: Settings, names: Sequence[str], source: LogSource | None, as_json: bool
+) -> None:
     """Rebuilds the named read models, or all; exits 1 when one could not be built."""
     wanted = _known(names)
+    _must_have(settings, source)
     with _progress() as progress:
-        failed = _run(_rebuild(settings, wanted, progress))
+        failed = _run(_rebuild(settings, wanted, source, progress))
     for generation in failed:
         typer.echo(f"{generation.name} stopped: {generation.error}", err=True)
     if failed:
@@ -46,11 +49,14 @@ def rebuild_and_show(settings: Settings, names: Sequence[str], as_json: bool) ->
     show_status(settings, as_json)
 
 
-def verify_and_show(settings: Settings, names: Sequence[str], as_json: bool) -> None:
+def verify_and_show(
+    settings: Settings, names: Sequence[str], source: LogSource | None, as_json: bool
+) -> None:
     """Proves the named read models, or all, and the log; exits 1 when anything is wrong."""
     wanted = _known(names)
+    _must_have(settings, source)
     with _progress() as progress:
-        proof = _run(prove(settings, wanted, progress))
+        proof = _run(prove(settings, wanted, progress, source=source))
     if as_json:
         echo_json({**asdict(proof), "holds": proof.holds})
     else:
@@ -64,6 +70,11 @@ def _known(names: Sequence[str]) -> Sequence[str]:
         if name not in KNOWN:
             fail(f"there is no read model {name!r}; there are {', '.join(KNOWN)}", EXIT_UNUSABLE)
     return names or KNOWN
+
+
+def _must_have(settings: Settings, source: LogSource | None) -> None:
+    if source == "kafka" and settings.profile == "embedded":
+        fail("the embedded profile has no Kafka: its log is the event store", EXIT_UNUSABLE)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -81,15 +92,16 @@ def _progress() -> Iterator[Progress]:
 
 
 async def _status(settings: Settings) -> Sequence[ProjectionStatus]:
-    async with open_read_models(settings) as (read_models, reader):
-        return await status(read_models, reader)
+    # The event store knows how far the log goes, also while Kafka is away.
+    async with open_read_models(settings, "store") as offline:
+        return await status(offline.read_models, offline.log)
 
 
 async def _rebuild(
-    settings: Settings, names: Sequence[str], progress: Progress
+    settings: Settings, names: Sequence[str], source: LogSource | None, progress: Progress
 ) -> Sequence[Generation]:
-    async with open_read_models(settings) as (read_models, reader):
-        return await rebuild(read_models, reader, names, progress)
+    async with open_read_models(settings, source) as offline:
+        return await rebuild(offline.read_models, offline.replayed, names, progress)
 
 
 def _explain(proof: Proof, names: Sequence[str]) -> None:
