@@ -10,10 +10,10 @@ import pytest
 
 from adapters.kafka.topics import partition_of
 from domain.errors import Conflict, StoreUnavailable, Unavailable
-from domain.event import Recorded
+from domain.event import Event, Recorded
 from domain.inference.events import JobAccepted
 from domain.ports.consumer import NOTHING, Consumer, Outcome, on
-from domain.ports.event_store import Unreadable
+from domain.ports.event_store import Append, Unreadable
 from tests.support.dying_consumer import GROUP, records_a_credit
 from tests.support.kafka_group import KafkaGroup, kafka_group, running, until
 from tests.support.services import Broker
@@ -178,6 +178,52 @@ async def test_members_that_come_and_go_under_load_lose_and_double_nothing(
     assert sorted(seen) == sorted(set(seen))
     for number in range(0, total, 100):
         assert len(await here.store.read_stream(f"crd_{job_id(number)}")) == 1
+    assert await here.store.dead_letters() == []
+
+
+async def test_a_rebalance_waits_for_the_events_in_hand(here: KafkaGroup) -> None:
+    seen: list[int] = []
+
+    async def handle(recorded: Recorded[JobAccepted]) -> Outcome:
+        seen.append(recorded.position)
+        await asyncio.sleep(0.5)
+        return records_a_credit(recorded)
+
+    first, second = here.runner(consumer(handle)), here.runner(consumer(handle))
+    await here.accept(range(400))
+    async with running(first):
+        await until(lambda: len(seen) > 0)
+        async with running(second):
+            await until(lambda: len(second.partitions) > 0)
+            await credited(here, 400)
+    assert sorted(seen) == list(range(1, 401))
+
+
+class Broken:
+    """A store that fails in a way that nobody foresaw."""
+
+    def __init__(self, here: KafkaGroup) -> None:
+        self._store, self.failures = here.store, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def append(self, append: Append) -> tuple[Recorded[Event], ...]:
+        if self.failures < 2:
+            self.failures += 1
+            raise RuntimeError("nobody foresaw this")
+        return await self._store.append(append)
+
+
+async def test_a_consumer_that_breaks_tries_again_and_ends_no_other(here: KafkaGroup) -> None:
+    seen: list[int] = []
+    store = Broken(here)
+    breaking = here.runner(consumer(records_a_credit), store)  # type: ignore[arg-type]
+    async with running(breaking, here.runner(consumer(noting(seen), "other"))):
+        await here.accept(range(10))
+        await until(lambda: len(seen) == 10)
+        await until(lambda: store.failures == 2 and breaking.lag == 0)
+    assert await credited_jobs(here) == 10
     assert await here.store.dead_letters() == []
 
 
