@@ -22,7 +22,7 @@ PARTITION_FETCH_BYTES: Final = 256 * 2**10
 FETCH_BYTES: Final = 16 * 2**20
 FETCH_WAIT_MS: Final = 200
 REQUEST_TIMEOUT_MS: Final = 10_000
-ANSWER_SECONDS: Final = 20
+ANSWER_SECONDS: Final = 10
 POLL_MS: Final = 100
 # Reading so many events in vain costs less than looking for their end.
 NEAR: Final = 250
@@ -31,10 +31,10 @@ Offsets = dict[TopicPartition, int]
 
 @asynccontextmanager
 async def kafka_errors_translated() -> AsyncIterator[None]:
-    """Makes what the client raises a `KafkaUnavailable`."""
+    """Makes what the client raises, and a time that ran out, a `KafkaUnavailable`."""
     try:
         yield
-    except KafkaError as error:
+    except (KafkaError, TimeoutError) as error:
         raise KafkaUnavailable(f"Kafka: {error!r}") from error
 
 
@@ -57,7 +57,8 @@ async def opened_consumer(
     )
     async with kafka_errors_translated():
         try:
-            await consumer.start()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await consumer.start()
             for partition in consumer.assignment():
                 consumer.seek(partition, 0)
             consumer.pause(*consumer.assignment())

@@ -6,28 +6,25 @@ again anywhere at or before the last position that was acknowledged everywhere.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerClosed
 
 from adapters.kafka.admin import MAX_MESSAGE_BYTES
-from adapters.kafka.connection import KafkaConnection, KafkaUnavailable
-from adapters.kafka.probing import kafka_errors_translated
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.probing import ANSWER_SECONDS, kafka_errors_translated
 from adapters.kafka.records import record_of
 from adapters.kafka.topics import partition_of
 from domain.ports.stored_rows import StoredRow
 
 BATCH_BYTES: Final = 256 * 2**10
 REQUEST_TIMEOUT_MS: Final = 10_000
-# Time without an acknowledgement after which it is told that Kafka does not answer.
-PATIENCE_SECONDS: Final = 5
-
-log = structlog.get_logger(__name__)
+# How long to wait for acknowledgements before it is told that they do not come.
+PATIENCE_SECONDS: Final = 2
+CLOSE_SECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +36,19 @@ class Prepared:
 
 
 class Publisher:
-    """Publishes to topics whose numbers of partitions are known; see `opened_publisher`."""
+    """Used by one caller at a time; see `opened_publisher`."""
 
-    def __init__(self, producer: AIOKafkaProducer, partitions: dict[str, int]) -> None:
-        self._producer, self._partitions = producer, partitions
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._partitions: dict[str, int] = {}
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def start(self, topics: Sequence[str]) -> None:
+        """Connects, and learns into how many partitions each topic is cut."""
+        async with kafka_errors_translated(), asyncio.timeout(ANSWER_SECONDS):
+            await self._producer.start()
+            for topic in topics:
+                self._partitions[topic] = len(await self._producer.partitions_for(topic))
 
     def prepare(self, rows: Sequence[StoredRow], topics: Sequence[str]) -> Prepared:
         """Encodes rows, each for its topic; nothing is sent yet."""
@@ -62,28 +68,31 @@ class Publisher:
                 built[-1].append(**given)
         return Prepared(batches, rows[-1].position)
 
-    async def publish(self, prepared: Prepared) -> None:
+    async def publish(self, prepared: Prepared, when_slow: Callable[[], None]) -> None:
         """Returns once all of it is acknowledged. Raises `KafkaUnavailable`; end the session then.
 
-        A Kafka that is away is waited for, as long as it takes.
+        A Kafka that is away is waited for, as long as it takes; `when_slow` is called meanwhile.
         """
-        sending = [
+        self._sending = {
             asyncio.create_task(self._send(topic, partition, batches))
             for (topic, partition), batches in prepared.batches.items()
-        ]
-        waiting = set(sending)
-        try:
-            while waiting and not _failed(sending):
-                _, waiting = await asyncio.wait(
-                    waiting, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_EXCEPTION
-                )
-                if waiting and not _failed(sending):
-                    log.warning("relay.unacknowledged", position=prepared.last)
-        finally:
-            for task in waiting:
-                task.cancel()
-        for error in _failed(sending):
-            raise error
+        }
+        waiting = self._sending
+        while waiting:
+            done, waiting = await asyncio.wait(
+                waiting, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_EXCEPTION
+            )
+            for sent in done:
+                sent.result()
+            if waiting:
+                when_slow()
+
+    async def close(self) -> None:
+        """Ends the session; what is on its way may still arrive."""
+        for sending in self._sending:
+            sending.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        await _abandon(self._producer)
 
     async def _send(self, topic: str, partition: int, batches: Sequence[Any]) -> None:
         async with kafka_errors_translated():
@@ -105,30 +114,23 @@ async def opened_publisher(
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         **connection.for_aiokafka(),
     )
+    publisher = Publisher(producer)
     try:
-        async with kafka_errors_translated():
-            await producer.start()
-            partitions = {topic: len(await producer.partitions_for(topic)) for topic in topics}
-        yield Publisher(producer, partitions)
+        await publisher.start(topics)
+        yield publisher
     finally:
-        await _abandon(producer)
+        await publisher.close()
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
     """Closes a producer without waiting for what is not acknowledged.
 
-    Its own `stop` would wait for ever while Kafka is away. What may still arrive is sent again by
-    the next session, and whoever reads it skips the second.
+    Its own `stop` does the same, but waits first, for ever while Kafka is away. What may still
+    arrive is sent again by the next session, and whoever reads it skips the second.
     """
+    producer._closed = True  # noqa: SLF001
+    closing = asyncio.create_task(producer._sender.close())  # noqa: SLF001
+    if (await asyncio.wait({closing}, timeout=CLOSE_SECONDS))[1]:
+        closing.cancel()  # a request is on its way to a broker that does not answer
+        await asyncio.wait({closing})
     await producer.client.close()
-    await producer._sender.close()  # noqa: SLF001
-    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
-    try:
-        await producer.stop()
-    except KafkaError as error:
-        raise KafkaUnavailable(f"the producer could not be closed: {error!r}") from error
-
-
-def _failed(tasks: Sequence["asyncio.Task[None]"]) -> list[BaseException]:
-    done = [task for task in tasks if task.done() and not task.cancelled()]
-    return [error for task in done if (error := task.exception()) is not None]

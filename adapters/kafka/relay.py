@@ -84,7 +84,7 @@ class Relay:
                     prepared = await preparing
                     # The next events are read and encoded while these are on their way.
                     preparing = asyncio.create_task(self._prepare(publisher, prepared.last))
-                    await publisher.publish(prepared)
+                    await publisher.publish(prepared, self._tell_slow)
                     self._position = prepared.last
                     self._failures, self._problem = 0, None
                     self._moved.set()
@@ -111,6 +111,10 @@ class Relay:
             await self._source.wait(after)
         families = await self._lanes.families(rows)
         return publisher.prepare(rows, self._topics.names(families))
+
+    def _tell_slow(self) -> None:
+        self._problem = "Kafka does not acknowledge what it is sent"
+        log.warning("relay.unacknowledged", position=self.position)
 
     async def _note(self) -> None:
         """Saves the position whenever it has moved, beside the publishing."""
