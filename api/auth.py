@@ -1,6 +1,7 @@
 """Who is asking: the API key of a request, and what it may do."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from api.ports import ApiPorts
 from api.requests import REQUEST_ID
 from domain.access.directory import KeyEntry
 from domain.access.scopes import Scope
-from domain.errors import Forbidden, Unauthenticated
+from domain.errors import Forbidden, StoreUnavailable, Unauthenticated
 from domain.event import Origin
 
 # What anybody may ask for. Every other path, known or not, needs a key.
@@ -69,16 +70,20 @@ class Authenticated:
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in PUBLIC:
             try:
-                scope[CALLER] = self._caller(scope)
+                scope[CALLER] = await self._caller(scope)
             except Unauthenticated as error:
                 refusal = failure_response(Request(scope), error)
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _caller(self, scope: ASGIScope) -> Caller:
-        key_hash = self._ports.secrets.key_hash(api_key_of(scope["headers"]))
-        key = self._ports.keys.authenticate(key_hash, self._ports.clock.now())
+    async def _caller(self, scope: ASGIScope) -> Caller:
+        ports = self._ports
+        key_hash = ports.secrets.key_hash(api_key_of(scope["headers"]))
+        if not ports.keys.knows(key_hash):  # another node may have made it a moment ago
+            with suppress(StoreUnavailable):
+                await ports.abreast()
+        key = ports.keys.authenticate(key_hash, ports.clock.now())
         return Caller(key, key_hash, scope[REQUEST_ID])
 
 
@@ -101,6 +106,11 @@ def ports_of(request: Request) -> ApiPorts:
     return ports
 
 
+async def be_abreast(request: Request) -> None:
+    """A FastAPI dependency: this node knows what any node recorded before the request."""
+    await ports_of(request).abreast()
+
+
 def require(*scopes: Scope) -> Any:
     """A FastAPI dependency: the caller, who must hold one of `scopes`."""
 
@@ -116,3 +126,4 @@ def require(*scopes: Scope) -> Any:
 
 
 Ports = Annotated[ApiPorts, Depends(ports_of)]
+Abreast = Depends(be_abreast)

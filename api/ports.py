@@ -54,7 +54,11 @@ class ReadModelFollower(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ApiPorts:
-    """Everything that `create_app` is given; nothing here names an adapter."""
+    """Everything that `create_app` is given; nothing here names an adapter.
+
+    `abreast` returns the last position of the log once this node's directories hold all of it,
+    what other nodes recorded too: who wrote at one node may read at another.
+    """
 
     store: EventStore
     source: Log
@@ -78,4 +82,5 @@ class ApiPorts:
     providers: Sequence[Mapping[str, Any]]
     redrive: Callable[[DeadLetter], Awaitable[None]]
     probes: Probes
+    abreast: Callable[[], Awaitable[int]]
     endpoint_locks: AccountLocks = field(default_factory=AccountLocks)

@@ -19,7 +19,7 @@ async def answer(ports: ApiPorts, query: Query, page: Page | None = None) -> dic
     After `read_your_writes_seconds` it is answered from what they hold; `as_of` tells. Asked as
     of a position that they do not hold by then, it raises `ReadModelUnavailable`.
     """
-    head = ports.source.head()
+    head = await ports.abreast()
     as_of = head if page is None or page.as_of is None else page.as_of
     await caught_up(ports, min(as_of, head))
     try:

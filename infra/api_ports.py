@@ -12,7 +12,7 @@ from domain.access.opening import OpeningPorts
 from domain.catalog.catalogue import Catalogue
 from domain.errors import VersionConflict
 from domain.ports.event_store import DeadLetter
-from infra.directories import publish_prices
+from infra.directories import Directories, publish_prices
 from infra.first_admin import ensure_admin
 from infra.making import Basis
 from infra.offers import provider_objects
@@ -23,7 +23,10 @@ from workers.webhooks.deliveries import Deliveries
 
 @dataclass(frozen=True, slots=True)
 class ApiParts:
-    """What serves the HTTP surface and differs between the profiles."""
+    """What serves the HTTP surface and differs between the profiles.
+
+    `head` is the last position of the log, of all nodes.
+    """
 
     read_models: ReadModelFollower
     watch: StreamWatch
@@ -31,6 +34,7 @@ class ApiParts:
     deliveries: Deliveries
     redrive: Callable[[DeadLetter], Awaitable[None]]
     vitals: Vitals
+    head: Callable[[], Awaitable[int]]
 
 
 async def prepare_to_sell(basis: Basis, catalogue: Catalogue, show: Callable[[str], None]) -> str:
@@ -53,6 +57,18 @@ async def prepare_to_sell(basis: Basis, catalogue: Catalogue, show: Callable[[st
             await directories.keys_follower.load()
     await directories.keys_follower.load()  # so that the first request may be the administrator's
     return price_version
+
+
+def _abreast(
+    directories: Directories, head: Callable[[], Awaitable[int]]
+) -> Callable[[], Awaitable[int]]:
+    async def abreast() -> int:
+        position = await head()
+        for follower in directories.followers.values():
+            await follower.reached(position)
+        return position
+
+    return abreast
 
 
 def probes_of(vitals: Vitals) -> Probes:
@@ -87,4 +103,5 @@ def api_ports(basis: Basis, catalogue: Catalogue, price_version: str, parts: Api
         providers=provider_objects(basis.settings),
         redrive=parts.redrive,
         probes=probes_of(parts.vitals),
+        abreast=_abreast(directories, parts.head),
     )

@@ -79,6 +79,9 @@ def new_node_id() -> str:
 
 
 def _api_parts(store: SqliteEventStore, workforce: Workforce, tasks: Tasks) -> ApiParts:
+    async def head() -> int:
+        return store.log.head()  # this process records everything that there is
+
     return ApiParts(
         workforce.projector,
         workforce.watch,
@@ -86,6 +89,7 @@ def _api_parts(store: SqliteEventStore, workforce: Workforce, tasks: Tasks) -> A
         workforce.deliveries,
         workforce.redrive,
         _vitals(store, workforce, tasks),
+        head,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 
-from api.auth import Caller, Ports, require
+from api.auth import Abreast, Caller, Ports, require
 from api.bodies import AccountBody, CreditBody
 from api.idempotency import Creating, require_same
 from api.paging import KnownParameters, SliceQuery
@@ -28,7 +28,7 @@ from projections.ledger import credit_entries, ledger_entry_object
 
 Admin = Annotated[Caller, require("admin")]
 router = APIRouter(
-    prefix="/admin", tags=["Admin"], dependencies=[require("admin"), KnownParameters]
+    prefix="/admin", tags=["Admin"], dependencies=[require("admin"), KnownParameters, Abreast]
 )
 
 

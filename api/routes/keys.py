@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 
-from api.auth import Caller, Ports, require
+from api.auth import Abreast, Caller, Ports, require
 from api.bodies import KeyBody, KeyChanges, RotationBody
 from api.idempotency import Creating, require_same
 from api.paging import KnownParameters, SliceQuery
@@ -29,7 +29,7 @@ from domain.execute import execute
 from domain.ids import Kind
 from domain.inference.view import seconds
 
-router = APIRouter(prefix="/v1", tags=["Keys and account"], dependencies=[KnownParameters])
+router = APIRouter(prefix="/v1", tags=["Keys and account"], dependencies=[KnownParameters, Abreast])
 Owner = Annotated[Caller, require("keys")]
 AnyCaller = Annotated[Caller, require(*ALL_SCOPES)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.auth import Caller, Ports, require
+from api.auth import Abreast, Caller, Ports, require
 from api.idempotency import Creating, require_same
 from api.ports import ApiPorts
 from api.routes import webhook_deliveries
@@ -35,7 +35,7 @@ from domain.webhooks.retry import is_success
 from domain.webhooks.types import EVENT_TYPES
 
 WebhookCaller = Annotated[Caller, require("webhooks")]
-router = APIRouter(prefix="/v1", tags=["Webhooks"])
+router = APIRouter(prefix="/v1", tags=["Webhooks"], dependencies=[Abreast])
 router.include_router(webhook_deliveries.router)
 
 

@@ -80,6 +80,10 @@ class KeyDirectory:
         self._keys_of: dict[str, list[str]] = {}
         self._accounts: dict[str, AccountEntry] = {}
 
+    def knows(self, key_hash: str) -> bool:
+        """Whether a key has, or had, this secret."""
+        return key_hash in self._secrets
+
     def authenticate(self, key_hash: str, now: int) -> KeyEntry:
         """The key of this secret. Raises `Unauthenticated`, saying why in its code."""
         secret = self._secrets.get(key_hash)

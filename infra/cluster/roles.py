@@ -58,6 +58,7 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
             make_deliveries(basis, sender),
             _redrive(basis, node),
             vitals,
+            storage.store.head,
         )
         app = create_app(api_ports(basis, catalogue, price_version, parts))
         yield Serving(app, node.tasks.failed)
