@@ -1,7 +1,8 @@
 """What the commands share: options, settings, the client, and exits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
@@ -53,6 +54,15 @@ def loaded(config: Path | None, **arguments: Any) -> "Settings":
         return load_settings(config, **arguments)
     except SettingsProblem as problem:
         fail(str(problem), EXIT_UNUSABLE)
+
+
+@contextmanager
+def cluster_libraries() -> Iterator[None]:
+    """Imports in this block exit 2 with what to install where the libraries are missing."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        fail(f"{missing.name} is not installed: pip install 'gatewayz[cluster]'", EXIT_UNUSABLE)
 
 
 def path_of(*segments: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.common import EXIT_UNUSABLE, ConfigOption, fail, loaded
+from infra.cli.common import EXIT_UNUSABLE, ConfigOption, cluster_libraries, fail, loaded
 
 
 def migrate(
@@ -20,7 +20,8 @@ def migrate(
     url = loaded(config).postgres.url
     if url is None:
         fail("postgres.url is not set", EXIT_UNUSABLE)
-    from adapters.postgres import migrating
+    with cluster_libraries():
+        from adapters.postgres import migrating
 
     step = migrating.check if check else migrating.migrate
     try:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import uvloop
 
-from infra.cli.common import EXIT_UNUSABLE, ConfigOption, DataOption, fail, loaded
+from infra.cli.common import (
+    EXIT_UNUSABLE,
+    ConfigOption,
+    DataOption,
+    cluster_libraries,
+    fail,
+    loaded,
+)
 from infra.data_dir import DataDirectoryInUse
 
 if TYPE_CHECKING:
@@ -90,13 +97,8 @@ def _cluster(config: Path | None, host: str | None, port: int | None) -> "Settin
     settings = loaded(config, host=host, port=port)
     if settings.profile != "cluster":
         fail("this is for the cluster profile: set `profile: cluster`", EXIT_UNUSABLE)
-    try:
+    with cluster_libraries():
         import infra.cluster.work  # noqa: F401
-    except ModuleNotFoundError as missing:
-        fail(
-            f"{missing.name} is not installed: pip install 'gatewayz[cluster]'",
-            EXIT_UNUSABLE,
-        )
     return settings
 
 
