@@ -127,3 +127,11 @@ async def test_a_directory_without_a_log_is_unusable(tmp_path: Path) -> None:
         assert done.exit_code == 2
         assert "cannot be read" in done.stderr
     assert (await invoke("projections", "verify", "nope", "--data", str(tmp_path))).exit_code == 2
+
+
+async def test_a_data_directory_has_no_kafka_to_replay(data: str) -> None:
+    for command in ("rebuild", "verify"):
+        done = await invoke("projections", command, "--data", data, "--from", "kafka")
+        assert done.exit_code == 2
+        assert "no Kafka" in done.stderr
+    assert (await invoke("projections", "verify", "--data", data, "--from", "store")).exit_code == 0
