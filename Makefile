@@ -7,17 +7,20 @@ BIN := .venv/bin
 # Stamps: each is as new as the lock that was installed last.
 VENV := .venv/.made
 RUNTIME := .venv/.runtime-installed
+CLUSTER := .venv/.cluster-installed
 DEVELOPMENT := .venv/.development-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run check format lint types imports test bench chaos docs lock clean
+.PHONY: help setup cluster demo run check format lint types imports test bench chaos docs lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(DEVELOPMENT) ## Make the virtual environment with everything in it
+
+cluster: $(CLUSTER) ## Install what the cluster profile needs beside
 
 demo: $(RUNTIME) ## Run the main job on an empty data directory and check what it promises
 	$(BIN)/gatewayz demo
@@ -78,6 +81,10 @@ $(VENV):
 $(RUNTIME): requirements.lock pyproject.toml | $(VENV)
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(CLUSTER): requirements-cluster.lock $(RUNTIME)
+	$(PIP) install --require-hashes -r requirements-cluster.lock
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
