@@ -40,8 +40,8 @@ class Gap:
 class MergedCursor:
     """Used by one caller at a time; see `opened_cursor`."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, end_at_opening: int) -> None:
-        self._consumer = consumer
+    def __init__(self, consumer: AIOKafkaConsumer, end_at_opening: int, gap_seconds: float) -> None:
+        self._consumer, self._gap_seconds = consumer, gap_seconds
         self.end_at_opening = end_at_opening
         self._merge: Merge[ConsumerRecord] = Merge(0)
         # The position that came last from each partition.
@@ -57,6 +57,11 @@ class MergedCursor:
     def highest(self) -> int:
         """The highest position seen since the last `move`."""
         return self._merge.highest
+
+    @property
+    def held(self) -> int:
+        """How many events are in memory, waiting for one before them."""
+        return len(self._merge)
 
     @property
     def gap(self) -> Gap | None:
@@ -121,7 +126,8 @@ class MergedCursor:
         if not self._merge.is_waiting:
             self._waiting = None
         elif self._waiting is None or self._waiting.position != self._merge.next:
-            self._waiting = _Wait(self._merge.next, asyncio.get_running_loop().time())
+            patience_ends = asyncio.get_running_loop().time() + self._gap_seconds
+            self._waiting = _Wait(self._merge.next, patience_ends)
         elif self._waiting.searched is not None:
             await self._end_search(self._waiting, self._waiting.searched)
         elif self._waiting.is_long and not self._waiting.is_lost and self._is_overdue:
@@ -158,21 +164,24 @@ class _Wait:
     """
 
     position: int
-    since: float
+    patience_ends: float
     searched: Offsets | None = None
     is_lost: bool = False
 
     @property
     def is_long(self) -> bool:
-        return asyncio.get_running_loop().time() - self.since >= GAP_SECONDS
+        return asyncio.get_running_loop().time() >= self.patience_ends
 
 
 @asynccontextmanager
 async def opened_cursor(
-    connection: KafkaConnection, topics: Sequence[str], after: int
+    connection: KafkaConnection,
+    topics: Sequence[str],
+    after: int,
+    gap_seconds: float = GAP_SECONDS,
 ) -> AsyncIterator[MergedCursor]:
     """A cursor on a consumer of its own. Raises `KafkaUnavailable`, also while it is used."""
     async with opened_consumer(connection, topics) as consumer:
-        cursor = MergedCursor(consumer, await Tails(consumer).highest())
+        cursor = MergedCursor(consumer, await Tails(consumer).highest(), gap_seconds)
         await cursor.move(after)
         yield cursor

@@ -9,7 +9,7 @@ import structlog
 
 from adapters.codec.events import EventCodec
 from adapters.kafka.connection import KafkaConnection, KafkaUnavailable
-from adapters.kafka.cursor import Gap, MergedCursor, opened_cursor
+from adapters.kafka.cursor import GAP_SECONDS, Gap, MergedCursor, opened_cursor
 from adapters.kafka.probing import Tails, kafka_errors_translated
 from adapters.kafka.records import ReceivedRecord, decode
 from adapters.kafka.topics import Topics
@@ -20,6 +20,8 @@ KEPT: Final = 2_000
 READ_AHEAD: Final = 4_000
 TAKEN_AT_ONCE: Final = 1_000
 WAIT_MS: Final = 100
+LOST: Final = "is in none of the topics, though later ones are"
+LATE: Final = "has not come, though later ones have"
 RETRY_SECONDS: Final = (0.1, 0.5, 2.0, 5.0)
 
 log = structlog.get_logger(__name__)
@@ -32,8 +34,15 @@ class KafkaStoredLog:
     raises `KafkaUnavailable`, also when an event is missing for good.
     """
 
-    def __init__(self, connection: KafkaConnection, topics: Topics, codec: EventCodec) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        topics: Topics,
+        codec: EventCodec,
+        gap_seconds: float = GAP_SECONDS,
+    ) -> None:
         self._connection, self._topics, self._codec = connection, topics, codec
+        self._gap_seconds = gap_seconds
         self._opened = AsyncExitStack()
         self._cursor: MergedCursor | None = None
         self._tails: Tails | None = None
@@ -71,7 +80,7 @@ class KafkaStoredLog:
 
     async def _cursor_at(self, after: int) -> MergedCursor:
         if self._cursor is None:
-            entering = opened_cursor(self._connection, self._topics.log, after)
+            entering = opened_cursor(self._connection, self._topics.log, after, self._gap_seconds)
             self._cursor = await self._opened.enter_async_context(entering)
         elif self._cursor.next != after + 1:
             await self._cursor.move(after)
@@ -84,7 +93,7 @@ class KafkaStoredLog:
             taken = await cursor.take(limit - len(read), WAIT_MS)
             read += taken
             if cursor.gap is not None and cursor.gap.is_lost:
-                raise KafkaUnavailable(f"position {cursor.gap.position} is in none of the topics")
+                raise KafkaUnavailable(f"position {cursor.gap.position} {LOST}")
             if not taken and await cursor.is_at_end():
                 break
         return read
@@ -97,9 +106,16 @@ class KafkaLog:
     event loop.
     """
 
-    def __init__(self, connection: KafkaConnection, topics: Topics, codec: EventCodec) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        topics: Topics,
+        codec: EventCodec,
+        gap_seconds: float = GAP_SECONDS,
+    ) -> None:
         self._connection, self._topics, self._codec = connection, topics, codec
-        self._stored = KafkaStoredLog(connection, topics, codec)
+        self._gap_seconds = gap_seconds
+        self._stored = KafkaStoredLog(connection, topics, codec, gap_seconds)
         self._cursor: MergedCursor | None = None
         self._problem: str | None = None
         self._recent: list[LogEntry] = []
@@ -130,8 +146,7 @@ class KafkaLog:
     def problem(self) -> str | None:
         """Why the log does not move on; None while all is well."""
         if (gap := self.gap) is not None:
-            state = "is in none of the topics" if gap.is_lost else "has not come"
-            return f"position {gap.position} {state}, and later ones have"
+            return f"position {gap.position} {LOST if gap.is_lost else LATE}"
         return self._problem
 
     def head(self) -> int:
@@ -164,7 +179,7 @@ class KafkaLog:
         while True:
             try:
                 async with opened_cursor(
-                    self._connection, self._topics.log, self._end
+                    self._connection, self._topics.log, self._end, self._gap_seconds
                 ) as self._cursor:
                     self._problem = None
                     self._head = max(self._head, self._cursor.end_at_opening)
