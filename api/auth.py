@@ -19,7 +19,7 @@ from domain.errors import Forbidden, StoreUnavailable, Unauthenticated
 from domain.event import Origin
 
 # What anybody may ask for. Every other path, known or not, needs a key.
-PUBLIC = frozenset({"/health", "/ready", "/metrics", "/openapi.json", "/docs"})
+PUBLIC = frozenset({"/health", "/ready", "/metrics", "/openapi.json", "/asyncapi.json", "/docs"})
 CALLER = "gatewayz.caller"
 
 # Declared for the OpenAPI document; the reading is done in `api_key_of`.

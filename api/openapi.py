@@ -7,7 +7,7 @@ import msgspec
 from fastapi.routing import APIRoute
 
 from api.job_requests import ChatBody, EmbeddingsBody, JobRequest
-from api.schemas import REF, SCHEMAS, TEXT, reference
+from api.schemas import DOCUMENT, REF, SCHEMAS, TEXT, reference
 
 # Which object a route answers with, by its operation id.
 REPLIES = {
@@ -113,6 +113,8 @@ def _describe(path: str, operation: dict[str, Any]) -> None:
             responses["503"] = _reply("Not ready", REPLIES[name])
         case "get_metrics":
             responses["200"]["content"] = {"text/plain": {"schema": TEXT}}
+        case "get_asyncapi":
+            responses["200"]["content"]["application/json"]["schema"] = DOCUMENT
 
 
 def _refusals(path: str, operation: dict[str, Any]) -> Iterator[str]:

@@ -83,4 +83,5 @@ class ApiPorts:
     redrive: Callable[[DeadLetter], Awaitable[None]]
     probes: Probes
     abreast: Callable[[], Awaitable[int]]
+    asyncapi: Callable[[], bytes]
     endpoint_locks: AccountLocks = field(default_factory=AccountLocks)

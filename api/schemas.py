@@ -6,6 +6,8 @@ Schema = dict[str, Any]
 REF = "#/components/schemas/"
 
 TEXT: Schema = {"type": "string"}
+# Of another standard, which says what is in it.
+DOCUMENT = {"type": "object"}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 NUMBER: Schema = {"type": "number"}
 INTEGER: Schema = {"type": "integer"}

@@ -35,6 +35,7 @@ class ApiParts:
     redrive: Callable[[DeadLetter], Awaitable[None]]
     vitals: Vitals
     head: Callable[[], Awaitable[int]]
+    asyncapi: Callable[[], bytes]
 
 
 async def prepare_to_sell(basis: Basis, catalogue: Catalogue, show: Callable[[str], None]) -> str:
@@ -104,4 +105,5 @@ def api_ports(basis: Basis, catalogue: Catalogue, price_version: str, parts: Api
         redrive=parts.redrive,
         probes=probes_of(parts.vitals),
         abreast=_abreast(directories, parts.head),
+        asyncapi=parts.asyncapi,
     )

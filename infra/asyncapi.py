@@ -27,9 +27,9 @@ def document(prefix: str = "gatewayz") -> dict[str, Any]:
     )
 
 
-def render() -> str:
+def render(prefix: str = "gatewayz") -> str:
     """The page as JSON."""
-    return f"{json.dumps(document(), indent=2, ensure_ascii=False)}\n"
+    return f"{json.dumps(document(prefix), indent=2, ensure_ascii=False)}\n"
 
 
 async def _reached(_position: int) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -28,6 +29,8 @@ from workers.dispatch import Dispatcher
 # The event loop and the store's writer share the interpreter lock. At Python's default of 5 ms a
 # commit beside a busy loop waits that long at each of its steps (decision 0002).
 SWITCH_INTERVAL_SECONDS = 0.0005
+# Generated; there is no Kafka here to ask.
+ASYNCAPI_PAGE = Path(__file__).with_name("docs") / "asyncapi.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def _api_parts(store: SqliteEventStore, workforce: Workforce, tasks: Tasks) -> A
         workforce.redrive,
         _vitals(store, workforce, tasks),
         head,
+        ASYNCAPI_PAGE.read_bytes,
     )
 
 

@@ -33,6 +33,12 @@ async def get_metrics(ports: Ports) -> Response:
     return metrics_response(ports.probes)
 
 
+@router.get("/asyncapi.json")
+async def get_asyncapi(ports: Ports) -> Response:
+    """The log as an AsyncAPI document: topics, consumers and events."""
+    return Response(ports.asyncapi(), media_type="application/json")
+
+
 @router.get("/v1/models", dependencies=[any_key])
 async def list_models(ports: Ports) -> dict[str, Any]:
     """The models on sale, in OpenAI's shape with prices."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 
 from adapters.codec.events import EventCodec
 from adapters.kafka.merged_log import KafkaLog
@@ -16,6 +17,7 @@ from domain.errors import NotFound
 from domain.event_types import ALL_EVENTS
 from domain.ports.event_store import DeadLetter
 from domain.ports.read_models import ReadModelUnavailable
+from infra import asyncapi
 from infra.api_ports import ApiParts, api_ports, prepare_to_sell
 from infra.cluster.kafka import connection_of, topics_of, until_topics_are_ready
 from infra.cluster.node import ClusterNode, Serving, opened_node
@@ -59,6 +61,7 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
             _redrive(basis, node),
             vitals,
             storage.store.head,
+            cache(lambda: asyncapi.render(settings.kafka.topic_prefix).encode()),
         )
         app = create_app(api_ports(basis, catalogue, price_version, parts))
         yield Serving(app, node.tasks.failed)

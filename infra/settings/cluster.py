@@ -30,7 +30,8 @@ class PostgresSettings(Section):
 
     url: PostgresUrl | None = Field(
         default=None,
-        description="`postgresql://user:password@host:5432/name`. The role owns its schema.",
+        description="`postgresql://user:password@host:5432/name`. The role may make "
+        "tables and schemas in its database.",
     )
     pool_size: int = Field(
         default=8, ge=2, le=100, description="Connections of one process to the event store."

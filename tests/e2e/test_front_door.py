@@ -69,3 +69,11 @@ async def test_a_refused_body_that_is_sent_whole_still_gets_its_answer(
 async def test_only_a_submission_may_be_large(account: Account, path: str) -> None:
     reply = await account.send("POST", path, content=b" " * (BOUNDED + 1))
     assert (reply.status, reply.error["code"]) == (413, "request_too_large")
+
+
+async def test_the_log_is_described_as_asyncapi(engine: RunningEngine) -> None:
+    anybody = Client(engine.admin.session, engine.admin.base_url, None)
+    document = (await anybody.get("/asyncapi.json")).json
+    assert document["asyncapi"].startswith("3.")
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert any("inference.standard" in address for address in addresses)
