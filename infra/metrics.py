@@ -20,14 +20,10 @@ Readings = Mapping[str, tuple[str, str, Reading]]
 class EventCounter:
     """Counts the events of the log by name, from this process's start on."""
 
-    def __init__(self, source: Log) -> None:
-        self._source = source
-        self.registry = CollectorRegistry()
+    def __init__(self, source: Log, registry: CollectorRegistry) -> None:
+        self._source, self.registry = source, registry
         self._events = Counter(
-            "gatewayz_events",
-            "Events recorded, by name.",
-            ("name",),
-            registry=self.registry,
+            "gatewayz_events", "Events recorded, by name.", ("name",), registry=registry
         )
 
     async def run(self) -> None:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
+
 from adapters.providers.session import HttpSession
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.store.runner import Runner
@@ -99,7 +101,7 @@ async def build_workforce(basis: Basis, store: SqliteEventStore) -> AsyncIterato
                 Projector(source, storage.read_models, storage.clock),
                 StreamWatch(source),
                 health,
-                EventCounter(source),
+                EventCounter(source, CollectorRegistry()),
                 resolver,
             )
     finally:

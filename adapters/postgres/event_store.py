@@ -10,7 +10,7 @@ from adapters.codec.events import EventCodec
 from adapters.postgres.failures import translated
 from adapters.postgres.reads import ReaderThread, Rows
 from adapters.postgres.recorder import Datastore, Recorder
-from adapters.postgres.tail import NodeLog
+from adapters.postgres.tail import HeadLog, NodeLog
 from adapters.postgres.transaction import WORK_COLUMNS
 from adapters.postgres.writer import GroupCommitWriter
 from adapters.store.group import Changes
@@ -46,8 +46,13 @@ class PostgresEventStore:
         clock: Clock,
         ids: Ids,
         poll_seconds: float = 0.05,
+        *,
+        follows: bool = True,
     ) -> None:
-        """Raises `StoreUnavailable` when the database cannot be reached."""
+        """With `follows` the log keeps the newest entries, else it only knows how far it is.
+
+        Raises `StoreUnavailable` when the database cannot be reached.
+        """
         self._codec = codec
         self._clock = clock
         self._tell: Callable[[], None] | None = None
@@ -59,7 +64,11 @@ class PostgresEventStore:
         # Pages of the log are long; single streams must not wait for them.
         self.reader = ReaderThread("event-store-reader", datastore)
         self.pages = ReaderThread("event-store-pages", datastore)
-        self.log = NodeLog(self.read_log, self.head, head, poll_seconds)
+        self.log: NodeLog = (
+            NodeLog(self.read_log, head, poll_seconds)
+            if follows
+            else HeadLog(self.read_log, self.head, head, poll_seconds)
+        )
         self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
 
     def tell(self, others: Callable[[], None]) -> None:

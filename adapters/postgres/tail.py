@@ -16,6 +16,8 @@ from domain.ports.event_store import LogEntry
 
 PAGE = 2_000
 AWAY_SECONDS = 0.5
+# Between two looks, however often it is woken: a busy cluster commits hundreds of times a second.
+GAP_SECONDS = 0.004
 
 log = structlog.get_logger(__name__)
 
@@ -23,15 +25,9 @@ log = structlog.get_logger(__name__)
 class NodeLog(RecentLog):
     """`Log` of one node. `run` keeps it in step; `wake` makes it look at once."""
 
-    def __init__(
-        self,
-        read_stored: ReadStored,
-        read_head: Callable[[], Awaitable[int]],
-        head: int,
-        poll_seconds: float,
-    ) -> None:
+    def __init__(self, read_stored: ReadStored, head: int, poll_seconds: float) -> None:
         super().__init__(read_stored, head)
-        self._read_page, self._read_head = read_stored, read_head
+        self._read_page = read_stored
         self._poll_seconds = poll_seconds
         # Everything up to here stands in memory, or stood there.
         self._followed = head
@@ -62,14 +58,41 @@ class NodeLog(RecentLog):
             except StoreUnavailable as error:
                 log.warning("log.away", error=str(error))
                 await asyncio.sleep(AWAY_SECONDS)
+            else:
+                await asyncio.sleep(GAP_SECONDS)
 
     async def _catch_up(self) -> None:
-        head = await self._read_head()
-        while self._followed < head:
-            page = await self._read_page(self._followed, PAGE)
+        while page := await self._read_page(self._followed, PAGE):
             self._take([entry for entry in page if entry.position > self._followed])
+            if len(page) < PAGE:
+                return
 
     def _take(self, entries: Sequence[LogEntry]) -> None:
         if entries:
             self._followed = entries[-1].position
             super().committed(entries)
+
+
+class HeadLog(NodeLog):
+    """`Log` of a node that only wants to know how far the log is; what it reads, it reads from the
+    store.
+    """
+
+    def __init__(
+        self,
+        read_stored: ReadStored,
+        read_head: Callable[[], Awaitable[int]],
+        head: int,
+        poll_seconds: float,
+    ) -> None:
+        super().__init__(read_stored, head, poll_seconds)
+        self._read_head = read_head
+
+    def committed(self, events: Sequence[LogEntry]) -> None:
+        if events:
+            self._move(events[-1].position)
+
+    async def _catch_up(self) -> None:
+        head = await self._read_head()
+        if head > self._head:
+            self._move(head)

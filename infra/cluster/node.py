@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from adapters.postgres.event_store import PostgresEventStore
@@ -47,7 +48,7 @@ class ClusterNode:
     storage: Storage[PostgresEventStore]
     helpers: RedisPorts | None
     tasks: Tasks
-    counter: EventCounter
+    registry: CollectorRegistry
     leaders: dict[str, Leadership] = field(default_factory=dict)
 
     def leadership(self, duty: str) -> Leadership:
@@ -75,7 +76,7 @@ class ClusterNode:
         helpers = self.helpers
         made = Vitals(
             self.tasks,
-            self.counter.registry,
+            self.registry,
             self.storage.store.is_available,
             read_models,
             lag_matters,
@@ -114,21 +115,24 @@ class ClusterNode:
 
 
 @asynccontextmanager
-async def opened_node(settings: Settings) -> AsyncIterator[ClusterNode]:
-    """Connects to everything, and follows the log of the store; ends all tasks at the end.
+async def opened_node(settings: Settings, *, follows: bool = True) -> AsyncIterator[ClusterNode]:
+    """Connects to everything; ends all tasks at the end.
+
+    With `follows` it knows what is recorded in the store, else only how far the log is.
 
     Raises what `open_cluster_storage` does.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(open_cluster_storage(settings))
+        storage = await stack.enter_async_context(open_cluster_storage(settings, follows=follows))
         tasks, node_id = Tasks(), new_node_id()
         stack.push_async_callback(tasks.cancel)
         helpers = await stack.enter_async_context(_helpers(settings, storage, tasks, node_id))
         tasks.start("log", storage.store.log.run())
-        counter = EventCounter(storage.store.log)
-        tasks.start("metrics", counter.run())
-        yield ClusterNode(settings, node_id, storage, helpers, tasks, counter)
+        registry = CollectorRegistry()
+        if follows:
+            tasks.start("metrics", EventCounter(storage.store.log, registry).run())
+        yield ClusterNode(settings, node_id, storage, helpers, tasks, registry)
 
 
 @asynccontextmanager

@@ -85,7 +85,7 @@ def _redrive(basis: Basis, node: ClusterNode) -> Callable[[DeadLetter], Awaitabl
 @asynccontextmanager
 async def projector_node(settings: Settings) -> AsyncIterator[Serving]:
     """Keeps the read models in step with Kafka, where no other node does already."""
-    async with opened_node(settings) as node:
+    async with opened_node(settings, follows=False) as node:
         watch = ReadModelWatch(node.storage.store.log, node.storage.read_models, node.storage.clock)
         node.tasks.start("read models", watch.run())
         leadership = node.leadership("projector")
@@ -115,7 +115,7 @@ async def _project(node: ClusterNode) -> None:
 @asynccontextmanager
 async def relay_node(settings: Settings) -> AsyncIterator[Serving]:
     """Publishes the event store to Kafka, where no other node does already."""
-    async with opened_node(settings) as node:
+    async with opened_node(settings, follows=False) as node:
         store = node.storage.store
         relay = Relay(
             connection_of(settings),

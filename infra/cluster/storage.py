@@ -32,8 +32,10 @@ def database_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_cluster_storage(settings: Settings) -> AsyncIterator[Storage[PostgresEventStore]]:
-    """Brings the schema up to date and connects.
+async def open_cluster_storage(
+    settings: Settings, *, follows: bool = True
+) -> AsyncIterator[Storage[PostgresEventStore]]:
+    """Brings the schema up to date and connects; `follows` as the store has it.
 
     Raises `SchemaProblem`, `StoreUnavailable`, `MasterKeyProblem` and `S3Problem`.
     """
@@ -54,6 +56,7 @@ async def open_cluster_storage(settings: Settings) -> AsyncIterator[Storage[Post
             clock,
             ids,
             poll_seconds=settings.postgres.poll_interval,
+            follows=follows,
         )
         stack.push_async_callback(store.close)
         keys = PostgresDataKeys(datastore.pool, master, clock)
