@@ -57,9 +57,9 @@ class PostgresEventStore:
         self._clock = clock
         self._tell: Callable[[], None] | None = None
         self._probe: asyncio.Future[None] | None = None
-        self._recorder = Recorder(datastore)
         with translated("the event store cannot be opened"):
-            datastore.pool.open(wait=True, timeout=10)
+            datastore.pool.open(wait=True, timeout=datastore.pool.timeout)
+            self._recorder = Recorder(datastore)
             head = int(self._recorder.max_notification_id() or 0)
         # Pages of the log are long; single streams must not wait for them.
         self.reader = ReaderThread("event-store-reader", datastore)

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from adapters.postgres.event_store import PostgresEventStore
 from adapters.postgres.migrating import migrate
@@ -211,3 +212,10 @@ async def _until_it_answers(store: PostgresEventStore) -> list[Recorded]:  # typ
                 entries = await store.read_log(0, 10**6)
                 return [entry for entry in entries if isinstance(entry, Recorded)]
             await asyncio.sleep(0.1)
+
+
+async def test_a_database_that_refuses_us_is_said_to_be_unavailable(store_url: str) -> None:
+    wrong = store_url.replace("gatewayz:", "gatewayz:not-", 1)
+    with pytest.raises(StoreUnavailable):
+        async with opened_postgres_store(wrong, connect_timeout=1):
+            pass

@@ -71,9 +71,11 @@ class PostgresPlace:
 
 
 @asynccontextmanager
-async def opened_postgres_store(url: str, pool_size: int = 4) -> AsyncIterator[PostgresEventStore]:
+async def opened_postgres_store(
+    url: str, connect_timeout: float = 5.0
+) -> AsyncIterator[PostgresEventStore]:
     """The store of this database, without its tail; closed afterwards."""
-    with closing(Datastore(url, pool_size)) as datastore:
+    with closing(Datastore(url, 4, connect_timeout)) as datastore:
         codec = EventCodec(ALL_EVENTS)
         store = PostgresEventStore(datastore, codec, SystemClock(), TimeOrderedIds())
         try:
