@@ -1,9 +1,10 @@
 """The export of the log: JSON lines, each chained to the one before it by a hash.
 
-The first line names the format, the last one counts the events and repeats the head of the
-chain. Every line ends with the member `hash`: the SHA-256 of the hash before it (64 zeros at
-first) followed by the line without that member. An event's `envelope` holds the stored bytes as
-they are, so that the chain speaks of what the log holds and not of a rendering of it.
+The first line names the format, and the position after which the export begins where that is not
+the beginning of the log; the last line counts the events. Every line ends with the member `hash`:
+the SHA-256 of the hash before it (64 zeros at first) followed by the line without that member. An
+event's `envelope` holds the stored bytes as they are, so that the chain speaks of what the log
+holds and not of a rendering of it.
 
 The chain shows any change to a line, any line lost, added or moved, and a file cut short. Who
 can write the file can chain it anew: note the head elsewhere to rule that out.
@@ -47,8 +48,9 @@ class Chain:
     head: str
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     format: str
+    after: int = 0
 
 
 class _Event(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,19 +67,27 @@ class _Trailer(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_head = msgspec.json.Decoder(_Head)
 _line = msgspec.json.Decoder(_Event)
 _trailer = msgspec.json.Decoder(_Trailer)
 
 
-def export_log(reader: StoredRows, output: BinaryIO, progress: Progress) -> Chain:
-    """Writes the whole log, as it stands now, to `output`."""
-    head = _write(output, START, _encode(_Head(FORMAT)))
-    last, count, position = reader.last(), 0, 0
+def export_log(
+    reader: StoredRows,
+    output: BinaryIO,
+    progress: Progress,
+    after: int = 0,
+    last: int | None = None,
+) -> Chain:
+    """Writes the events after one position up to another, or to the end as it is now."""
+    last = reader.last() if last is None else last
+    head = _write(output, START, _encode(_Head(FORMAT, after)))
+    count, position = 0, after
     while position < last:
         for row in reader.rows(position, min(ROWS_AT_ONCE, last - position)):
             head = _write(output, head, _encode(_event(row)))
             position, count = row.position, count + 1
-        progress(position, last)
+        progress(position - after, last - after)
     head = _write(output, head, _encode(_Trailer(count, position)))
     return Chain(count, position, head)
 
@@ -86,9 +96,7 @@ def verify_export(path: Path) -> Chain:
     """Follows the chain of a file. Raises `UnreadableExport` or `AlteredExport`."""
     lines = _lines(path)
     number, head, content = next(lines, (1, "", b""))
-    if head != _hash(START, content) or content != _encode(_Head(FORMAT)):
-        raise UnreadableExport(f"{path} is no export in the format {FORMAT}")
-    position = count = 0
+    position, count = _begin(path, head, content), 0
     for number, claimed, content in lines:
         head = _hash(head, content)
         if head != claimed:
@@ -97,6 +105,17 @@ def verify_export(path: Path) -> Chain:
             return _ended(lines, number, content, Chain(count, position, head))
         position, count = _position(number, content, position), count + 1
     raise AlteredExport(number + 1, "the file ends without its last line: it was cut short")
+
+
+def _begin(path: Path, head: str, content: bytes) -> int:
+    """The position after which the export begins."""
+    try:
+        begun = _head.decode(content)
+    except msgspec.MsgspecError:
+        begun = _Head("")
+    if begun.format != FORMAT or head != _hash(START, content) or content != _encode(begun):
+        raise UnreadableExport(f"{path} is no export in the format {FORMAT}")
+    return begun.after
 
 
 def _event(row: StoredRow) -> _Event:

@@ -1,9 +1,15 @@
 """An engine's stores opened without an engine: its log for reading, and its read models."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from adapters.codec.events import EventCodec
 from adapters.sql.engine import open_sqlite
@@ -18,7 +24,19 @@ from domain.ports.stored_rows import StoredRow, StoredRows
 from infra.data_dir import DataDirectory
 from infra.settings import Settings
 
-__all__ = ["LogSource", "Offline", "OfflineLog", "StoredRow", "open_log", "open_read_models"]
+if TYPE_CHECKING:
+    from adapters.kafka.rows import KafkaRows
+
+__all__ = [
+    "LogSource",
+    "Offline",
+    "OfflineLog",
+    "StoredRow",
+    "open_log",
+    "open_partitions",
+    "open_read_models",
+    "open_rows",
+]
 
 LogSource = Literal["store", "kafka"]
 
@@ -59,6 +77,27 @@ def open_log(settings: Settings) -> Iterator[OfflineLog]:
         reader.close()
 
 
+@contextmanager
+def open_rows(settings: Settings, source: LogSource | None = None) -> Iterator[StoredRows]:
+    """The log to replay or export: in the cluster profile Kafka's when nothing is said.
+
+    Raises `StoreUnavailable`.
+    """
+    if settings.profile == "embedded" or source == "store":
+        with open_log(settings) as reader:
+            yield reader
+        return
+    with open_partitions(settings) as rows:
+        yield rows
+
+
+@contextmanager
+def open_partitions(settings: Settings) -> "Iterator[KafkaRows]":
+    """The log as Kafka has it, each partition by itself too. Raises `StoreUnavailable`."""
+    with closing(_published_rows(settings)) as rows:
+        yield rows
+
+
 @asynccontextmanager
 async def open_read_models(
     settings: Settings, source: LogSource | None = None
@@ -88,11 +127,23 @@ def _embedded_log(settings: Settings) -> OfflineLog:
 
 
 def _cluster_log(settings: Settings) -> OfflineLog:
-    try:
-        # Its libraries are not there in an embedded install.
+    with _installed():
         from infra.cluster.offline import stored_log  # noqa: PLC0415
+    return stored_log(settings)
+
+
+def _published_rows(settings: Settings) -> "KafkaRows":
+    with _installed():
+        from infra.cluster.offline import published_rows  # noqa: PLC0415
+    return published_rows(settings)
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Says what to install: the cluster's libraries are not there in an embedded install."""
+    try:
+        yield
     except ModuleNotFoundError as missing:
         raise StoreUnavailable(
             f"{missing.name} is not installed: pip install 'gatewayz[cluster]'"
         ) from missing
-    return stored_log(settings)

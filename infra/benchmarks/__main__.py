@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("startup", "latency", "accept", "complete", "webhooks", "rebuild", "interpreter_lock")
+BENCHMARKS = (
+    "startup",
+    "latency",
+    "accept",
+    "complete",
+    "webhooks",
+    "rebuild",
+    "relay",
+    "interpreter_lock",
+)
 
 
 def main() -> None:

@@ -194,6 +194,8 @@ if __name__ == "__main__":
     given = arguments.parse_args()
     if given.kafka:
         asyncio.run(main(given.events, given.kafka))
+    elif reason := LocalKafka.available():
+        print(f"not measured: {reason}")
     else:
         with temporary_folder() as folder, LocalKafka(folder / "kafka") as server:
             asyncio.run(main(given.events, server.bootstrap_servers))

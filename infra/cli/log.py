@@ -1,15 +1,10 @@
-"""`gatewayz log`: reading, exporting and verifying the event log of a data directory."""
+"""`gatewayz log`: the options of its commands."""
 
-import json
-import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.text import Text
 
-from domain.errors import StoreUnavailable
 from infra.cli.common import (
     EXIT_REFUSED,
     EXIT_UNUSABLE,
@@ -19,17 +14,27 @@ from infra.cli.common import (
     fail,
     loaded,
 )
-from infra.cli.output import console, echo_json, progress_bar, show, time_of
+from infra.cli.output import show
 
 if TYPE_CHECKING:
-    from infra.offline import StoredRow
+    from infra.export import Chain
 
 app = typer.Typer(
-    help="The event log of a data directory; an engine may be at work beside.",
+    help="The event log; an engine may be at work beside.",
     no_args_is_help=True,
 )
-POLL_SECONDS = 0.25
-ROWS_AT_ONCE = 500
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="POINT", help="Begins at a position, or at a time in RFC 3339."),
+]
+ToOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="POINT", help="Ends with a position, or before a time."),
+]
+SourceOption = Annotated[
+    Literal["kafka", "store"] | None,
+    typer.Option(help="The log to read in a cluster: Kafka, unless you say `store`."),
+]
 
 
 @app.command()
@@ -44,51 +49,54 @@ def tail(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Shows the last events; reads alone and holds nobody up."""
-    from infra.offline import open_log
+    """Shows the last events of the event store; reads alone and holds nobody up."""
+    from infra.cli.log_views import show_tail
 
-    try:
-        with open_log(loaded(config, data_dir=data)) as reader:
-            position = max(0, reader.last() - lines)
-            while True:
-                rows = reader.rows(position, ROWS_AT_ONCE)
-                _print_rows(rows, as_json)
-                position = rows[-1].position if rows else position
-                if not rows and not follow:
-                    return
-                if not rows:
-                    time.sleep(POLL_SECONDS)
-    except StoreUnavailable as error:
-        fail(str(error), EXIT_UNUSABLE)
-    except KeyboardInterrupt:
-        return
+    show_tail(loaded(config, data_dir=data), lines, follow, as_json)
+
+
+@app.command()
+def replay(
+    begin: FromOption = None,
+    end: ToOption = None,
+    source: SourceOption = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(help="One partition of Kafka instead, named as `billing-3`."),
+    ] = None,
+    offset: Annotated[int, typer.Option(min=0, help="Where to begin in the partition.")] = 0,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prints the events of a part of the log, by positions or times, or of one partition."""
+    from infra.cli.log_views import replay_and_show, show_partition
+
+    settings = loaded(config, data_dir=data)
+    if topic is None:
+        replay_and_show(settings, begin, end, source, as_json)
+    else:
+        show_partition(settings, topic, offset, as_json)
 
 
 @app.command()
 def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    begin: FromOption = None,
+    end: ToOption = None,
+    source: SourceOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Writes the whole log as JSON lines, each chained to the one before by its hash.
+    """Writes the log, or a part of it, as JSON lines, each chained by its hash to the one before.
 
     Prompts and answers stay sealed. Note the head of the chain: who can write the file could
-    chain it anew, and the head would then be another.
+    chain it anew, and the head would then be another. Kafka and the event store give the same.
     """
-    from infra.export import export_log
-    from infra.offline import open_log
+    from infra.cli.log_views import export_to
 
-    settings = loaded(config, data_dir=data)
-    try:
-        with open_log(settings) as reader, output.open("wb") as file, progress_bar("events") as bar:
-            task = bar.add_task("")
-            chain = export_log(
-                reader, file, lambda done, total: bar.update(task, completed=done, total=total)
-            )
-    except (StoreUnavailable, OSError) as error:
-        fail(str(error), EXIT_UNUSABLE)
-    show(as_json, {"events": chain.events, "position": chain.position, "head": chain.head})
+    show_chain(export_to(loaded(config, data_dir=data), output, begin, end, source), as_json)
 
 
 @app.command()
@@ -108,18 +116,9 @@ def verify(
         fail(f"altered: {error}", EXIT_REFUSED)
     if head is not None and head != chain.head:
         fail(f"altered: the head is {chain.head}", EXIT_REFUSED)
+    show_chain(chain, as_json)
+
+
+def show_chain(chain: "Chain", as_json: bool) -> None:
+    """How many events, to which position, under which head."""
     show(as_json, {"events": chain.events, "position": chain.position, "head": chain.head})
-
-
-def _print_rows(rows: Iterable["StoredRow"], as_json: bool) -> None:
-    out = console()
-    for row in rows:
-        envelope: dict[str, Any] = json.loads(row.state)
-        if as_json:
-            place = {"position": row.position, "stream": row.stream, "version": row.version}
-            echo_json({**place, "type": row.topic, "envelope": envelope})
-        else:
-            at = time_of(envelope["at"] / 1000)
-            actor = "/".join(envelope["actor"])
-            head, rest = f"{row.position:>8}  {at}  ", f"  {row.stream}  {actor}"
-            out.print(Text.assemble(head, (row.topic, "bold"), rest))

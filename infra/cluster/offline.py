@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from adapters.codec.events import EventCodec
 from adapters.kafka.merged_log import KafkaStoredLog
+from adapters.kafka.rows import KafkaRows
 from adapters.postgres.reader import PostgresLogReader
 from adapters.sql.engine import open_postgres
 from adapters.sql.read_models import SqlReadModels
@@ -23,6 +24,11 @@ def stored_log(settings: Settings) -> PostgresLogReader:
 def shared_read_models(settings: Settings) -> SqlReadModels:
     """The read models of all nodes; nothing is connected yet."""
     return SqlReadModels(open_postgres(database_url(settings)))
+
+
+def published_rows(settings: Settings) -> KafkaRows:
+    """The bytes of the log as Kafka has it, without an event loop; to be closed."""
+    return KafkaRows(connection_of(settings), topics_of(settings), EventCodec(ALL_EVENTS))
 
 
 @asynccontextmanager
