@@ -5,6 +5,7 @@ them can have the missing event still before it, because positions rise within a
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ FETCH_RECORDS: Final = 1_000
 MAX_HELD: Final = 20_000
 # How long a gap may stay open before it is told; a relay that tries again closes it sooner.
 GAP_SECONDS: Final = 5.0
+# Kafka answers several times a second, be it with nothing.
+SILENT_SECONDS: Final = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +50,7 @@ class MergedCursor:
         # The position that came last from each partition.
         self._last: dict[TopicPartition, int] = {}
         self._waiting: _Wait | None = None
+        self._moved_at = 0.0
 
     @property
     def next(self) -> int:
@@ -69,6 +73,13 @@ class MergedCursor:
         waiting = self._waiting
         return Gap(waiting.position, waiting.is_lost) if waiting and waiting.is_long else None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether Kafka has not answered for some time; asked while nothing comes."""
+        consumer = self._consumer
+        answers = (consumer.last_poll_timestamp(one) or 0 for one in consumer.assignment())
+        return time.time() * 1000 - max(self._moved_at, *answers) > SILENT_SECONDS * 1000
+
     async def move(self, after: int) -> None:
         """Goes on after a position."""
         self._consumer.pause(*self._consumer.assignment())
@@ -76,6 +87,7 @@ class MergedCursor:
             self._consumer.seek(partition, offset)
         self._consumer.resume(*self._consumer.assignment())
         self._merge, self._last = Merge(after), {}
+        self._moved_at = time.time() * 1000
         self._waiting = None
 
     async def take(self, limit: int, wait_ms: int) -> list[ConsumerRecord]:

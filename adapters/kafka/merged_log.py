@@ -11,9 +11,9 @@ from adapters.codec.events import EventCodec
 from adapters.kafka.connection import KafkaConnection, KafkaUnavailable
 from adapters.kafka.cursor import GAP_SECONDS, Gap, MergedCursor, opened_cursor
 from adapters.kafka.probing import Tails, kafka_errors_translated
-from adapters.kafka.records import ReceivedRecord, decode
+from adapters.kafka.records import NotAnEvent, ReceivedRecord, decode, position_of
 from adapters.kafka.topics import Topics
-from domain.ports.event_store import LogEntry
+from domain.ports.event_store import LogEntry, Unreadable
 
 # Entries in memory: so many that have been read, so many that have not.
 KEPT: Final = 2_000
@@ -22,6 +22,7 @@ TAKEN_AT_ONCE: Final = 1_000
 WAIT_MS: Final = 100
 LOST: Final = "is in none of the topics, though later ones are"
 LATE: Final = "has not come, though later ones have"
+SILENT: Final = "Kafka does not answer"
 RETRY_SECONDS: Final = (0.1, 0.5, 2.0, 5.0)
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ class KafkaStoredLog:
                 raise
 
     async def read_log(self, after: int, limit: int) -> Sequence[LogEntry]:
-        return [decode(record, self._codec) for record in await self.records(after, limit)]
+        return [_entry(record, self._codec) for record in await self.records(after, limit)]
 
     async def records(self, after: int, limit: int) -> list[ReceivedRecord]:
         """The events after a position, up to `limit` or to the end of the topics."""
@@ -118,6 +119,7 @@ class KafkaLog:
         self._stored = KafkaStoredLog(connection, topics, codec, gap_seconds)
         self._cursor: MergedCursor | None = None
         self._problem: str | None = None
+        self._failures = 0
         self._recent: list[LogEntry] = []
         self._end = self._head = self._read_up_to = 0
         self._waiters: list[asyncio.Future[None]] = []
@@ -129,6 +131,7 @@ class KafkaLog:
         self._end = self._head = self._read_up_to = after
         self._room.set()
         self._following = asyncio.create_task(self._follow())
+        self._following.add_done_callback(self._stopped)
 
     async def close(self) -> None:
         """Stops following."""
@@ -175,7 +178,6 @@ class KafkaLog:
             await waiter
 
     async def _follow(self) -> None:
-        failures = 0
         while True:
             try:
                 async with opened_cursor(
@@ -188,14 +190,16 @@ class KafkaLog:
                 self._problem = str(error)
                 log.warning("kafka.log_waiting", position=self._end, error=str(error))
             self._cursor = None
-            await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
-            failures += 1
+            await asyncio.sleep(RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)])
+            self._failures += 1
 
     async def _pump(self, cursor: MergedCursor) -> None:
         while True:
             await self._room.wait()
             if records := await cursor.take(TAKEN_AT_ONCE, WAIT_MS):
-                self._take_in([decode(record, self._codec) for record in records])
+                self._take_in([_entry(record, self._codec) for record in records])
+                self._failures = 0
+            self._problem = SILENT if not records and cursor.is_silent else None
             self._head = max(self._head, cursor.highest)
 
     def _take_in(self, entries: Sequence[LogEntry]) -> None:
@@ -208,6 +212,14 @@ class KafkaLog:
             if not waiter.done():
                 waiter.set_result(None)
 
+    def _stopped(self, following: "asyncio.Task[None]") -> None:
+        """Lets no one wait for what does not come; only a mistake of ours ends the following."""
+        error = None if following.cancelled() else following.exception()
+        for waiter in self._waiters:
+            if error is not None and not waiter.done():
+                self._problem = repr(error)
+                waiter.set_exception(error)
+
     def _make_room(self, read_up_to: int) -> None:
         """Forgets what was read long ago; stops reading ahead of a reader that is slow."""
         self._read_up_to = max(self._read_up_to, read_up_to)
@@ -218,3 +230,12 @@ class KafkaLog:
             self._room.set()
         else:
             self._room.clear()
+
+
+def _entry(record: ReceivedRecord, codec: EventCodec) -> LogEntry:
+    """What a record says, be it that it stands at an event's place and is none."""
+    try:
+        return decode(record, codec)
+    except NotAnEvent as error:
+        stream = (record.key or b"").decode(errors="replace")
+        return Unreadable(position_of(record), stream, "", record.value or b"", str(error))

@@ -34,8 +34,10 @@ async def kafka_errors_translated() -> AsyncIterator[None]:
     """Makes what the client raises, and a time that ran out, a `KafkaUnavailable`."""
     try:
         yield
-    except (KafkaError, TimeoutError) as error:
+    except KafkaError as error:
         raise KafkaUnavailable(f"Kafka: {error!r}") from error
+    except TimeoutError as error:
+        raise KafkaUnavailable("Kafka did not answer in time") from error
 
 
 @asynccontextmanager
@@ -57,8 +59,7 @@ async def opened_consumer(
     )
     async with kafka_errors_translated():
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await consumer.start()
+            await _started(consumer, f"{connection.bootstrap_servers} has no answer on {topics[0]}")
             for partition in consumer.assignment():
                 consumer.seek(partition, 0)
             consumer.pause(*consumer.assignment())
@@ -66,6 +67,14 @@ async def opened_consumer(
         finally:
             with suppress(KafkaError, OSError):
                 await consumer.stop()
+
+
+async def _started(consumer: AIOKafkaConsumer, complaint: str) -> None:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await consumer.start()
+    except TimeoutError as error:  # the brokers are away, or the topics were never made
+        raise KafkaUnavailable(complaint) from error
 
 
 async def last_records(consumer: AIOKafkaConsumer) -> dict[TopicPartition, ConsumerRecord]:

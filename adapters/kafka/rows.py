@@ -9,7 +9,7 @@ from typing import TypeVar
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from adapters.codec.events import EventCodec
-from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.connection import KafkaConnection, KafkaUnavailable
 from adapters.kafka.merged_log import KafkaStoredLog
 from adapters.kafka.probing import bounds, opened_consumer, records_at
 from adapters.kafka.records import NotAnEvent, position_of, row_of
@@ -51,7 +51,11 @@ class KafkaRows:
 
     def rows(self, after: int, limit: int) -> list[StoredRow]:
         """Up to `limit` events after position `after`, in order."""
-        return [row_of(record) for record in self._runner.run(self._log.records(after, limit))]
+        records = self._runner.run(self._log.records(after, limit))
+        try:
+            return [row_of(record) for record in records]
+        except NotAnEvent as error:
+            raise KafkaUnavailable(f"after position {after}: {error}") from error
 
     def last(self) -> int:
         """The highest position that Kafka holds, 0 when there is none."""

@@ -17,6 +17,7 @@ from adapters.kafka.merged_log import KafkaLog, KafkaStoredLog
 from adapters.kafka.probing import NEAR, bounds, offsets_after, opened_consumer
 from adapters.kafka.records import RELAYED_AT_ONCE, position_of
 from adapters.kafka.topics import Topics
+from domain.ports.event_store import Unreadable
 from domain.ports.stored_rows import StoredRow
 from infra.local.services import LocalKafka
 from tests.support.relay import (
@@ -75,6 +76,12 @@ async def until_read(log: KafkaStoredLog, after: int) -> None:
     """Waits for an event after this position."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not await log.read_log(after, 10):
+            await asyncio.sleep(0.02)
+
+
+async def until_problem(log: KafkaLog, *, is_there: bool) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (log.problem is not None) != is_there:
             await asyncio.sleep(0.02)
 
 
@@ -234,6 +241,21 @@ async def test_a_record_that_is_no_event_is_passed_over(
         assert await taken(cursor, 2) == [1, 2]
 
 
+async def test_a_record_at_an_events_place_that_is_none_is_unreadable(
+    connection: KafkaConnection, topics: Topics
+) -> None:
+    place = (topics.name("access"), b"hello", b"stranger", 0, None, [("ce_position", b"1")])
+    async with raw_producer(connection) as producer:
+        await producer.send_and_wait(*place)
+        await send_rows(producer, topics.name("access"), 0, rows(2))
+    log = KafkaStoredLog(connection, topics, CODEC)
+    first, second = await log.read_log(0, 10)
+    assert isinstance(first, Unreadable)
+    assert (first.position, first.stream, first.state) == (1, "stranger", b"hello")
+    assert second.position == 2
+    await log.close()
+
+
 async def test_a_stored_log_is_read_to_its_end(connection: KafkaConnection, topics: Topics) -> None:
     source, log = MemoryLog(), KafkaStoredLog(connection, topics, CODEC)
     assert await log.head() == 0
@@ -269,12 +291,14 @@ async def test_the_log_goes_on_after_kafka_was_away(own_kafka: LocalKafka) -> No
     with pytest.raises(KafkaUnavailable):
         await stored.head()
     assert len(await log.read(0, 500)) == 200
+    await until_problem(log, is_there=True)
     await asyncio.to_thread(own_kafka.start)
     await source.append_jobs(100, first=100)
     await publish_all(connection, topics, source)
     async with asyncio.timeout(PATIENCE_SECONDS):
         await log.wait(399)
     assert [entry.position for entry in await log.read(0, 500)] == list(range(1, 401))
+    await until_problem(log, is_there=False)
     await log.close()
     await stored.close()
 
