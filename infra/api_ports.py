@@ -10,7 +10,7 @@ from api.probes import Probes
 from api.watch import StreamWatch
 from domain.access.opening import OpeningPorts
 from domain.catalog.catalogue import Catalogue
-from domain.errors import VersionConflict
+from domain.errors import Conflict, VersionConflict
 from domain.ports.event_store import DeadLetter
 from infra.directories import Directories, publish_prices
 from infra.first_admin import ensure_admin
@@ -54,7 +54,8 @@ async def prepare_to_sell(basis: Basis, catalogue: Catalogue, show: Callable[[st
         try:
             await ensure_admin(ports, directories.keys, secret, show)
             break
-        except VersionConflict:  # another node did it; with its events known there is one
+        except (Conflict, VersionConflict):
+            # Another node did it; with its events known there is one.
             await directories.keys_follower.load()
     await directories.keys_follower.load()  # so that the first request may be the administrator's
     return price_version
