@@ -24,6 +24,7 @@ from infra.local.services import LocalKafka, LocalPostgres, LocalRedis
 from infra.serve import Opened, serve
 from infra.settings import Settings, load_settings
 from tests.support.engine import ADMIN_KEY, LISTENING, configuration
+from tests.support.services import missing, need_local_kafka
 
 Role = Literal["api", "work", "dispatch", "webhooks", "project", "relay"]
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
@@ -32,6 +33,14 @@ PARTITIONS = 6
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
+
+
+def need_services() -> None:
+    """Ends a test that starts a cluster, where its services cannot run."""
+    for service in (LocalPostgres, LocalRedis):
+        if reason := service.available():
+            missing(service.name, reason)
+    need_local_kafka()
 
 
 def node_of(role: Role, settings: Settings) -> Opened:
