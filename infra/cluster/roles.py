@@ -86,30 +86,49 @@ def _redrive(basis: Basis, node: ClusterNode) -> Callable[[DeadLetter], Awaitabl
 async def projector_node(settings: Settings) -> AsyncIterator[Serving]:
     """Keeps the read models in step with Kafka, where no other node does already."""
     async with opened_node(settings, follows=False) as node:
-        watch = ReadModelWatch(node.storage.store.log, node.storage.read_models, node.storage.clock)
+        storage = node.storage
+        watch = ReadModelWatch(storage.store.log, storage.read_models, storage.clock)
         node.tasks.start("read models", watch.run())
         leadership = node.leadership("projector")
-        node.tasks.start("projector", leadership.run(lambda: _project(node)))
-        yield node.serving(node.vitals(read_models=watch))
+        projecting = _Projecting(node)
+        node.tasks.start("projector", leadership.run(projecting.run))
+        yield node.serving(node.vitals(read_models=watch, problems=projecting.problems))
 
 
-async def _project(node: ClusterNode) -> None:
-    """Projects until cancelled, from where the read models stand."""
-    settings, read_models = node.settings, node.storage.read_models
-    await until_topics_are_ready(settings)
-    while True:
+class _Projecting:
+    """The projector's duty, done anew each time that this node leads."""
+
+    def __init__(self, node: ClusterNode) -> None:
+        self._node = node
+        self._source: KafkaLog | None = None
+
+    def problems(self) -> Mapping[str, str]:
+        """Why Kafka's log does not move on, if it does not."""
+        problem = None if self._source is None else self._source.problem
+        return {} if problem is None else {"kafka log": problem}
+
+    async def run(self) -> None:
+        """Projects until cancelled, from where the read models stand."""
+        settings, read_models = self._node.settings, self._node.storage.read_models
+        await until_topics_are_ready(settings)
+        source = KafkaLog(connection_of(settings), topics_of(settings), EventCodec(ALL_EVENTS))
+        await source.start(await self._position())
+        self._source = source
         try:
-            generations = await read_models.prepare()
-            break
-        except ReadModelUnavailable:
-            await asyncio.sleep(PREPARE_SECONDS)
-    source = KafkaLog(connection_of(settings), topics_of(settings), EventCodec(ALL_EVENTS))
-    await source.start(min((g.position for g in generations if g.can_advance), default=0))
-    projector = Projector(source, read_models, node.storage.clock)
-    try:
-        await projector.run()
-    finally:
-        await source.close()
+            await Projector(source, read_models, self._node.storage.clock).run()
+        finally:
+            self._source = None
+            await source.close()
+
+    async def _position(self) -> int:
+        """What every generation holds that can go on."""
+        while True:
+            try:
+                generations = await self._node.storage.read_models.prepare()
+            except ReadModelUnavailable:
+                await asyncio.sleep(PREPARE_SECONDS)
+            else:
+                return min((g.position for g in generations if g.can_advance), default=0)
 
 
 @asynccontextmanager
