@@ -38,7 +38,7 @@ __all__ = [
     "open_rows",
 ]
 
-LogSource = Literal["store", "kafka"]
+LogSource = Literal["kafka", "store"]
 
 
 class OfflineLog(StoredLog, StoredRows, Protocol):

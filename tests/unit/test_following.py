@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.store.recent_log import RecentLog
@@ -116,7 +117,7 @@ async def test_a_watch_wakes_after_a_read_that_failed(log: _OnceAway) -> None:
 
 
 async def test_events_are_counted_once_after_a_read_that_failed(log: _OnceAway) -> None:
-    counter = EventCounter(log)
+    counter = EventCounter(log, CollectorRegistry())
     counted = 'gatewayz_events_total{name="billing.credit.granted"} 1.0'
     async with running(counter.run()):
         log.grant(ACCOUNT, HOLD)
