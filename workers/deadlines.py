@@ -45,5 +45,6 @@ class Deadlines:
         """Returns when the next deadline has come, or another one was added."""
         seconds = (self._heap[0][0] - now) / 1000 if self._heap else None
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
         self._changed.clear()

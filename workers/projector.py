@@ -149,7 +149,8 @@ class Projector:
     async def _gather(self) -> None:
         """Lets the next batch grow, unless somebody waits for it."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._state.hurried.wait(), GATHER_SECONDS)
+            async with asyncio.timeout(GATHER_SECONDS):
+                await self._state.hurried.wait()
 
     async def _prepare(self) -> None:
         generations = await self._read_models.prepare()
@@ -218,5 +219,6 @@ class Projector:
             except (ReadModelUnavailable, StoreUnavailable) as error:
                 log_to.warning("read models wait", error=str(error))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
+                    async with asyncio.timeout(RETRY_SECONDS):
+                        await self._stopping.wait()
         return None

@@ -41,7 +41,8 @@ class ReadModelWatch:
                 await asyncio.sleep(HURRIED_SECONDS)
             else:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._state.hurried.wait(), IDLE_SECONDS)
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await self._state.hurried.wait()
 
     def lag(self) -> dict[str, Lag]:
         """The lag of each projection that has not stopped."""

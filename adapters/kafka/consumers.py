@@ -132,8 +132,10 @@ class KafkaRunner:
             if held.waiting is not None:
                 held.waiting.cancel()
         try:
-            await asyncio.wait_for(self._idle.wait(), REVOKE_SECONDS)
-            await asyncio.wait_for(self._settle(leaving), SETTLE_SECONDS)
+            async with asyncio.timeout(REVOKE_SECONDS):
+                await self._idle.wait()
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._settle(leaving)
         except TimeoutError:
             log.warning("consumer.left_in_hand", group=self.group)
 

@@ -164,7 +164,8 @@ class Subscription:
                     "kafka.away", group=self._membership.group_id, error=repr(error), delay=delay
                 )
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), delay)
+                    async with asyncio.timeout(delay):
+                        await self._stopping.wait()
             else:
                 return
 

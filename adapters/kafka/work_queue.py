@@ -185,7 +185,8 @@ class KafkaWorkQueue:
         failures = 0
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._unread.wait(), self._sweep_seconds)
+                async with asyncio.timeout(self._sweep_seconds):
+                    await self._unread.wait()
             try:
                 if self._unread.is_set():
                     await self._let_the_one_before_finish()

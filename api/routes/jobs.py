@@ -78,7 +78,8 @@ async def _moves(ports: ApiPorts, caller: Caller, moved: asyncio.Event, seconds:
     deadline = time.monotonic() + seconds
     while not moved.is_set() and (left := deadline - time.monotonic()) > 0:
         with suppress(TimeoutError):
-            await asyncio.wait_for(moved.wait(), min(left, KEY_CHECK_SECONDS))
+            async with asyncio.timeout(min(left, KEY_CHECK_SECONDS)):
+                await moved.wait()
         require_still_valid(ports, caller)
     return moved.is_set()
 

@@ -126,8 +126,9 @@ async def opened_node(settings: Settings, *, follows: bool = True) -> AsyncItera
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_cluster_storage(settings, follows=follows))
         tasks, node_id = Tasks(), new_node_id()
-        stack.push_async_callback(tasks.cancel)
         helpers = await stack.enter_async_context(_helpers(settings, storage, tasks, node_id))
+        # Before its connections are closed: to a task at work that would be a Redis that failed.
+        stack.push_async_callback(tasks.cancel)
         tasks.start("log", storage.store.log.run())
         registry = CollectorRegistry()
         if follows:

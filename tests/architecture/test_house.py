@@ -47,6 +47,17 @@ def test_every_package_of_the_domain_with_decisions_has_a_readme() -> None:
     assert [str(folder) for folder in sorted(folders) if not (folder / "README.md").exists()] == []
 
 
+def test_nothing_waits_by_what_loses_a_cancellation() -> None:
+    """`asyncio.wait_for` of Python 3.11 does, when what it waits for is there just then."""
+    waiting = [
+        f"{name}:{node.lineno}"
+        for name, path in modules(*PRODUCTION)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.wait_for"
+    ]
+    assert waiting == []
+
+
 def _first_paragraph(module: ast.Module) -> str:
     return (ast.get_docstring(module) or "").partition("\n\n")[0]
 

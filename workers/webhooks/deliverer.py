@@ -125,7 +125,8 @@ class Deliverer:
         due_at = self._agenda.next_due()
         seconds = None if due_at is None else max(0, due_at - self._clock.now()) / 1000
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     async def _run(self, item: Item) -> None:
         """One turn: makes the delivery, or lets it wait for a place at its host."""
