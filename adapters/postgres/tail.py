@@ -51,7 +51,8 @@ class NodeLog(RecentLog):
         """Follows the store until cancelled. While the store is away it is only late."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._woken.wait()
             self._woken.clear()
             try:
                 await self._catch_up()
