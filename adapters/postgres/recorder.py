@@ -72,6 +72,9 @@ class Datastore(PostgresDatastore):
             **given,
             "options": f"{PLANNING} {given.get('options', '')}",
         }
+        # The pause between two tries to connect doubles for so long, and then begins anew: a
+        # server that was away for minutes must not be away for minutes more.
+        self.pool.reconnect_timeout = connect_timeout
 
 
 class Recorder(PostgresApplicationRecorder):
