@@ -82,14 +82,14 @@ class PostgresEventStore:
         await self.pages.close()
 
     def is_available(self) -> bool:
-        """Whether the last append could be written.
+        """Whether the last append could be written, and the log be followed since.
 
-        After one that could not, each asking tries a small write, so that an idle store is seen
-        to be back.
+        After an append that could not, each asking tries a small write, so that an idle store is
+        seen to be back.
         """
         if not self._writer.is_available and (self._probe is None or self._probe.done()):
             self._probe = asyncio.ensure_future(self._try_to_write())
-        return self._writer.is_available
+        return self._writer.is_available and not self.log.is_away
 
     async def _try_to_write(self) -> None:
         origin = system_origin(HOUSE_ACCOUNT, "event-store", "probe")

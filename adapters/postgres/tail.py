@@ -32,6 +32,8 @@ class NodeLog(RecentLog):
         # Everything up to here stands in memory, or stood there.
         self._followed = head
         self._woken = asyncio.Event()
+        # Whether the last look failed.
+        self.is_away = False
 
     def wake(self) -> None:
         """Makes the next look happen now."""
@@ -56,7 +58,9 @@ class NodeLog(RecentLog):
             self._woken.clear()
             try:
                 await self._catch_up()
+                self.is_away = False
             except StoreUnavailable as error:
+                self.is_away = True
                 log.warning("log.away", error=str(error))
                 await asyncio.sleep(AWAY_SECONDS)
             else:
