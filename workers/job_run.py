@@ -239,9 +239,19 @@ class JobRun:
         try:
             await self._once_stored(lambda: self._execute(command))
         except LeaseLost:
-            log.warning("job.result_dropped", job_id=self.item.item_id)
-            if isinstance(command, CompleteJob):
+            if isinstance(command, CompleteJob) and not await self._stands(command.completed):
+                log.warning("job.result_dropped", job_id=self.item.item_id)
                 await self._ports.payloads.discard(command.completed.output)
+
+    async def _stands(self, completed: JobCompleted) -> bool:
+        """Whether this very completion is recorded: a store that was lost while it committed can
+        have kept what it was said not to.
+        """
+        history = await self._once_stored(lambda: self._ports.store.read_stream(self.item.item_id))
+        return any(
+            isinstance(recorded.event, JobCompleted) and recorded.event.output == completed.output
+            for recorded in history
+        )
 
     async def _once_stored(self, work: Callable[[], Awaitable[T]]) -> T:
         """Does `work` as soon as the store is there: an answer that was paid for is kept."""

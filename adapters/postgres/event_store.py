@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,15 +11,15 @@ from adapters.postgres.reads import ReaderThread, Rows
 from adapters.postgres.recorder import Datastore, Recorder
 from adapters.postgres.tail import HeadLog, NodeLog
 from adapters.postgres.transaction import WORK_COLUMNS
-from adapters.postgres.writer import GroupCommitWriter
-from adapters.store.group import Changes
+from adapters.postgres.writer import PostgresCommit
+from adapters.store.group import Changes, Decider
+from adapters.store.writer import GroupCommitWriter
 from domain.billing.wallet import Wallet
 from domain.effects import Queue
 from domain.errors import StoreUnavailable
-from domain.event import Event, Recorded, system_origin
-from domain.ids import HOUSE_ACCOUNT
+from domain.event import Event, Recorded
 from domain.ports.clock import Clock, Ids
-from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry, Mark
+from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry
 from domain.ports.work_queue import WorkItem
 
 R = TypeVar("R")
@@ -56,7 +55,6 @@ class PostgresEventStore:
         self._codec = codec
         self._clock = clock
         self._tell: Callable[[], None] | None = None
-        self._probe: asyncio.Future[None] | None = None
         with translated("the event store cannot be opened"):
             datastore.pool.open(wait=True, timeout=datastore.pool.timeout)
             self._recorder = Recorder(datastore)
@@ -69,7 +67,9 @@ class PostgresEventStore:
             if follows
             else HeadLog(self.read_log, self.head, head, poll_seconds)
         )
-        self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
+        decider = Decider(clock, ids, codec.encode)
+        self._commit = PostgresCommit(self._recorder, codec, decider, self._committed)
+        self._writer = GroupCommitWriter(self._commit)
 
     def tell(self, others: Callable[[], None]) -> None:
         """Calls `others` after every commit of events: somebody may wait for them elsewhere."""
@@ -82,21 +82,14 @@ class PostgresEventStore:
         await self.pages.close()
 
     def is_available(self) -> bool:
-        """Whether the last append could be written, and the log be followed since.
-
-        After an append that could not, each asking tries a small write, so that an idle store is
-        seen to be back.
+        """Whether the last append could be written, and the log be followed since; asked again
+        and again, an idle store too is seen to be back.
         """
-        if not self._writer.is_available and (self._probe is None or self._probe.done()):
-            self._probe = asyncio.ensure_future(self._try_to_write())
-        return self._writer.is_available and not self.log.is_away
-
-    async def _try_to_write(self) -> None:
-        origin = system_origin(HOUSE_ACCOUNT, "event-store", "probe")
-        with suppress(StoreUnavailable):
-            await self.append(Append(origin, mark=Mark("probe", self._clock.now())))
+        return self._writer.is_available(self._clock.now()) and not self.log.is_away
 
     async def append(self, append: Append) -> tuple[Recorded[Event], ...]:
+        if self._commit.is_unsure:
+            raise StoreUnavailable("the event store is away")
         return await self._writer.submit(append)
 
     async def read_stream(self, stream: str) -> tuple[Recorded[Event], ...]:

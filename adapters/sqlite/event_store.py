@@ -1,9 +1,7 @@
 """The embedded event store, its work queues and its log, on one SQLite file."""
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,17 +10,16 @@ from adapters.codec.events import EventCodec
 from adapters.sqlite.failures import translated
 from adapters.sqlite.recorder import Datastore, Durability, Recorder
 from adapters.sqlite.schema import DIRECTORY_FAMILIES, IS_DIRECTORY_EVENT, WORK_COLUMNS
-from adapters.sqlite.writer import GroupCommitWriter
-from adapters.store.group import Changes
+from adapters.sqlite.writer import SqliteCommit
+from adapters.store.group import Changes, Decider
 from adapters.store.group_thread import GroupThread, Worked
 from adapters.store.recent_log import RecentLog
+from adapters.store.writer import GroupCommitWriter
 from domain.billing.wallet import Wallet
 from domain.effects import Queue
-from domain.errors import StoreUnavailable
-from domain.event import Event, Recorded, system_origin
-from domain.ids import HOUSE_ACCOUNT
+from domain.event import Event, Recorded
 from domain.ports.clock import Clock, Ids
-from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry, Mark
+from domain.ports.event_store import Append, Checkpoint, DeadLetter, LogEntry
 from domain.ports.work_queue import Receive, Withdraw, WorkItem
 
 R = TypeVar("R")
@@ -46,7 +43,6 @@ class SqliteEventStore:
         """Raises `StoreUnavailable` when the file cannot be opened or is no database."""
         self._codec = codec
         self._clock = clock
-        self._probe: asyncio.Future[None] | None = None
         self._datastore = Datastore(str(path), durability)
         self._recorder = Recorder(self._datastore)
         with translated(f"{path} cannot be opened"):
@@ -61,7 +57,9 @@ class SqliteEventStore:
             "event-store-reader", MAX_READS, _read_all
         )
         self.log = RecentLog(self.read_log, head)
-        self._writer = GroupCommitWriter(self._recorder, codec, clock, ids, self._committed)
+        decider = Decider(clock, ids, codec.encode)
+        commit = SqliteCommit(self._recorder, codec, decider, self._committed)
+        self._writer = GroupCommitWriter(commit)
 
     async def close(self) -> None:
         """Commits what waits and closes the file."""
@@ -70,19 +68,10 @@ class SqliteEventStore:
         self._datastore.close()
 
     def is_available(self) -> bool:
-        """Whether the last append could be written.
-
-        After one that could not, each asking tries a small write, so that an idle store is seen
-        to be back.
+        """Whether the last append could be written; asked again and again, an idle store too is
+        seen to be back.
         """
-        if not self._writer.is_available and (self._probe is None or self._probe.done()):
-            self._probe = asyncio.ensure_future(self._try_to_write())
-        return self._writer.is_available
-
-    async def _try_to_write(self) -> None:
-        origin = system_origin(HOUSE_ACCOUNT, "event-store", "probe")
-        with suppress(StoreUnavailable):
-            await self.append(Append(origin, mark=Mark("probe", self._clock.now())))
+        return self._writer.is_available(self._clock.now())
 
     async def append(self, append: Append) -> tuple[Recorded[Event], ...]:
         return await self._writer.submit(append)

@@ -5,7 +5,7 @@ Each append is then decided in memory against that state, on top of those before
 stands whole or leaves no trace; the rest of the group does not notice a refusal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -63,6 +63,34 @@ class Changes:
     marks: list[Mark] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     redriven: list[DeadLetter] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Decided:
+    """What was decided of a group: an answer or a refusal for each append, and what to write."""
+
+    answers: list[tuple[Recorded[Event], ...] | Exception]
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Decides groups of appends; `encode` gives the stored bytes of an event."""
+
+    clock: Clock
+    ids: Ids
+    encode: Callable[[Recorded[Event]], bytes]
+
+    def decide(self, state: State, appends: Sequence[Append]) -> Decided:
+        """Every append on top of those before it. What is wrong with one is its own."""
+        group = Group(state, self.clock, self.ids, self.encode)
+        answers: list[tuple[Recorded[Event], ...] | Exception] = []
+        for append in appends:
+            try:
+                answers.append(group.add(append))
+            except Exception as refusal:  # noqa: BLE001 - told to whoever asked for it
+                answers.append(refusal)
+        return Decided(answers, group.changes)
 
 
 class Group:
