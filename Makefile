@@ -13,10 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster demo run check format lint types imports test bench chaos docs lock clean
+.PHONY: help setup cluster demo run check format lint types imports test bench chaos chaos-cluster docs lock clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(DEVELOPMENT) ## Make the virtual environment with everything in it
 
@@ -53,6 +53,10 @@ bench: $(DEVELOPMENT) ## Measure the figures of the README
 
 chaos: $(DEVELOPMENT) ## Kill the engine at random moments, the long form
 	$(BIN)/python -m tests.chaos
+
+chaos-cluster: $(DEVELOPMENT) ## Break a cluster in every way while it works, the long form
+	-@$(BIN)/python -m infra.local.jars >/dev/null
+	$(BIN)/python -m tests.chaos.cluster
 
 docs: $(DEVELOPMENT) ## Write the generated pages anew
 	$(BIN)/python -m infra.write_docs

@@ -42,7 +42,7 @@ async def campaign(todo: Plan, folder: Path) -> Verdict:
         engine = ForkedEngine(folder, configuration(upstream.base_url))
         stack.callback(engine.kill)
         session = await stack.enter_async_context(_session())
-        customers = Customers(engine, todo, session, receiver.url)
+        customers = Customers(lambda: engine.base_url, todo, session, receiver.url)
         await engine.start()
         await customers.open_account()
         submitting = asyncio.create_task(customers.run())
@@ -58,6 +58,7 @@ async def campaign(todo: Plan, folder: Path) -> Verdict:
     verdict.check("exit status after SIGTERM", status, 0)
     verdict.check("accepted jobs", len(set(customers.accepted.values())), len(todo.jobs))
     verdict.forbid("answers that are not the job's own", wrong)
+    verdict.forbid("replies with a status of 500 and the like", customers.broken)
     _check_webhooks(history, receiver, verdict)
     verdict.figures["engine starts"] = engine.starts
     verdict.figures["requests sent again"] = customers.resent

@@ -6,7 +6,7 @@ It reads the log and recomputes everything by itself; the engine's own state is 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.sql.verify import verify
 from domain.billing.events import ChargeRecorded, CreditGranted
@@ -20,13 +20,14 @@ from domain.inference.events import (
     JobStarted,
     LeaseExpired,
 )
-from domain.ports.read_models import ReadModelUnavailable
+from domain.ports.read_models import ReadModelUnavailable, StoredLog
 from infra.settings import Settings
-from infra.storage import Storage, open_storage
+from infra.storage import NodeStore, Storage, open_storage
 from projections.catalogue import PROJECTIONS
 from projections.invariants import violations
 
 PAGE = 10_000
+S = TypeVar("S", bound=NodeStore)
 
 
 @dataclass
@@ -69,22 +70,29 @@ async def inspect(settings: Settings) -> tuple[Verdict, History]:
     """Judges the data directory of an engine that has stopped with nothing left to do."""
     verdict = Verdict()
     async with open_storage(settings) as storage:
-        history = await _read(storage, verdict)
-        _check_order(history, verdict)
-        _check_jobs(history, verdict)
-        _check_charges(history, verdict)
-        await _check_wallets(storage, history, verdict)
-        await _check_invariants(storage, history, verdict)
-        left = [*await storage.store.backlog("dispatch"), *await storage.store.backlog("webhooks")]
-        verdict.forbid("work left in the queues", [item.item_id for item in left])
-        verdict.forbid("dead letters", await storage.store.dead_letters())
-        await _check_read_models(storage, verdict)
+        history = await examine(storage, verdict)
     return verdict, history
 
 
-async def _read(storage: Storage, verdict: Verdict) -> History:
+async def examine(storage: Storage[S], verdict: Verdict) -> History:
+    """Judges what the stores hold, of either profile."""
+    history = await read_history(storage.store, verdict)
+    _check_order(history, verdict)
+    _check_jobs(history, verdict)
+    _check_charges(history, verdict)
+    await _check_wallets(storage, history, verdict)
+    await _check_invariants(storage, history, verdict)
+    left = [*await storage.store.backlog("dispatch"), *await storage.store.backlog("webhooks")]
+    verdict.forbid("work left in the queues", [item.item_id for item in left])
+    verdict.forbid("dead letters", await storage.store.dead_letters())
+    await check_read_models(storage, storage.store, "rebuilt", verdict)
+    return history
+
+
+async def read_history(store: NodeStore, verdict: Verdict) -> History:
+    """The whole log, what cannot be read noted."""
     entries: list[Any] = []
-    while page := await storage.store.read_log(entries[-1].position if entries else 0, PAGE):
+    while page := await store.read_log(entries[-1].position if entries else 0, PAGE):
         entries += page
     verdict.forbid("unreadable events", [e for e in entries if not isinstance(e, Recorded)])
     return History(tuple(e for e in entries if isinstance(e, Recorded)))
@@ -169,7 +177,7 @@ def _held(accepted: JobAccepted) -> int:
     return accepted.hold_picodollars
 
 
-async def _check_invariants(storage: Storage, history: History, verdict: Verdict) -> None:
+async def _check_invariants(storage: Storage[S], history: History, verdict: Verdict) -> None:
     """The engine's own oracle, beside this one."""
     accounts = {recorded.account_id for recorded in history.log}
     wallets = {account_id: await storage.store.wallet(account_id) for account_id in accounts}
@@ -177,7 +185,7 @@ async def _check_invariants(storage: Storage, history: History, verdict: Verdict
     verdict.forbid("violations that the engine's own oracle finds", found)
 
 
-async def _check_wallets(storage: Storage, history: History, verdict: Verdict) -> None:
+async def _check_wallets(storage: Storage[S], history: History, verdict: Verdict) -> None:
     ledger: dict[str, Counter[str]] = defaultdict(Counter)
     unbalanced = []
     for recorded in history.of(ChargeRecorded, CreditGranted):
@@ -194,11 +202,14 @@ async def _check_wallets(storage: Storage, history: History, verdict: Verdict) -
         verdict.check("wallet (allowance, purchased, held)", found, expected)
 
 
-async def _check_read_models(storage: Storage, verdict: Verdict) -> None:
+async def check_read_models(
+    storage: Storage[S], log: StoredLog, how: str, verdict: Verdict
+) -> None:
+    """Replays a log and compares the live read models with that row for row."""
     names = [projection.name for projection in PROJECTIONS]
     try:
-        differences = await verify(storage.read_models, storage.store, names, lambda *_: None)
+        differences = await verify(storage.read_models, log, names, lambda *_: None)
     except (ValueError, ReadModelUnavailable) as error:  # a log that cannot be replayed
-        verdict.violations.append(f"the read models cannot be compared: {error}")
+        verdict.violations.append(f"the read models cannot be {how} and compared: {error}")
         return
-    verdict.forbid("rows where live and rebuilt read models differ", differences)
+    verdict.forbid(f"rows where live read models differ from those {how}", differences)

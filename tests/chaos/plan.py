@@ -20,13 +20,21 @@ DEADLINE_SHARE = 0.05
 
 @dataclass(frozen=True)
 class JobPlan:
-    """One job: how the upstream treats it, after how long, and what its customer does."""
+    """One job: how the upstream treats it, after how long, and what its customer does.
+
+    `account` is the number of the one that pays. A job that is sent `twice` is so at once, to two
+    nodes. `at`: seconds after the first job.
+    """
 
     number: int
     nature: Nature
     delay: float
     cancel_after: float | None
     deadline: str | None
+    account: int = 0
+    twice: bool = False
+    has_webhook: bool = True
+    at: float = 0.0
 
     @property
     def key(self) -> str:
@@ -43,9 +51,10 @@ class JobPlan:
 
     def submission(self, webhook_url: str) -> dict[str, Any]:
         """The body of `POST /v1/jobs`."""
-        optional = {} if self.deadline is None else {"deadline": self.deadline}
-        metadata = {"number": str(self.number)}
-        return chat(self.prompt, webhook={"url": webhook_url}, metadata=metadata, **optional)
+        optional: dict[str, Any] = {} if self.deadline is None else {"deadline": self.deadline}
+        if self.has_webhook:
+            optional["webhook"] = {"url": webhook_url}
+        return chat(self.prompt, metadata={"number": str(self.number)}, **optional)
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Plan:
 
     seed: int
     jobs: tuple[JobPlan, ...]
-    kills: tuple[Kill, ...]
+    kills: tuple[Kill, ...] = ()
 
 
 def plan(seed: int, jobs: int, kills: int) -> Plan:
@@ -70,12 +79,13 @@ def plan(seed: int, jobs: int, kills: int) -> Plan:
     random = Random(seed)  # noqa: S311 - replayable
     return Plan(
         seed,
-        tuple(_job(random, number) for number in range(jobs)),
+        tuple(plan_job(random, number) for number in range(jobs)),
         tuple(_kill(random) for _ in range(kills)),
     )
 
 
-def _job(random: Random, number: int) -> JobPlan:
+def plan_job(random: Random, number: int) -> JobPlan:
+    """One job of one account."""
     names, weights = zip(*NATURES, strict=True)
     nature: Nature = random.choices(names, weights)[0]
     delay = random.uniform(0.5, 3.0) if nature == "slow" else random.uniform(0.0, 0.3)

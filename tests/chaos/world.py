@@ -10,13 +10,15 @@ from aiohttp import web
 
 from tests.chaos.plan import JobPlan, Plan
 from tests.support.client import Account, Answer, Client
-from tests.support.engine import ADMIN_KEY, EngineProcess
+from tests.support.engine import ADMIN_KEY
 from tests.support.scripted_provider import Seen, answer, error
 from tests.support.webhook_receiver import Reply, WebhookReceiver
 
 PAUSE_SECONDS = 0.03
 # How many of a hundred webhooks are answered with a 500.
 FAILED_WEBHOOKS = 5
+# After so many replies that should never come they are not waited out any more.
+MAX_BROKEN = 100
 
 
 class Upstream:
@@ -24,7 +26,7 @@ class Upstream:
 
     def __init__(self, campaign: Plan) -> None:
         self.calls: Counter[int] = Counter()
-        self._jobs = campaign.jobs
+        self._jobs = {job.number: job for job in campaign.jobs}
 
     async def reply(self, request: web.Request, seen: Seen) -> web.StreamResponse:
         job = self._jobs[int(seen.body["messages"][0]["content"].split()[1])]
@@ -40,26 +42,32 @@ class Customers:
     """Submits every job of the plan, as many at a time as `release` allows, until accepted.
 
     A customer whose connection broke cannot know whether the job was accepted, and sends it again
-    under the same Idempotency-Key.
+    under the same Idempotency-Key. `address` gives the base URL to ask next.
     """
 
     def __init__(
-        self, engine: EngineProcess, campaign: Plan, session: aiohttp.ClientSession, hook: str
+        self,
+        address: Callable[[], str],
+        campaign: Plan,
+        session: aiohttp.ClientSession,
+        hook: str,
     ) -> None:
         self.accepted: dict[int, str] = {}
         self.resent = 0
-        self._engine, self._campaign, self._session, self._hook = engine, campaign, session, hook
-        self._owner: Account | None = None
+        # Replies that no customer should ever get.
+        self.broken: list[str] = []
+        self._address, self._campaign, self._session, self._hook = address, campaign, session, hook
+        self._accounts: list[Account] = []
         self._released = asyncio.Semaphore(0)
 
-    @property
-    def owner(self) -> Account:
-        """The account that pays for the campaign, wherever the engine listens now."""
-        assert self._owner is not None
-        return Account(self._admin(), self._owner.account_id, self._owner.api_key or "")
+    def owner(self, number: int = 0) -> Account:
+        """An account that pays for the campaign, wherever an engine listens now."""
+        opened = self._accounts[number]
+        return Account(self._admin(), opened.account_id, opened.api_key or "")
 
-    async def open_account(self) -> None:
-        self._owner = await self._admin().account("1000.00", "Chaos")
+    async def open_account(self, credit_usd: str = "1000.00") -> None:
+        """Opens one more account; nothing may fail meanwhile."""
+        self._accounts.append(await self._admin().account(credit_usd, "Chaos"))
 
     def release(self, jobs: int) -> None:
         """Lets so many more jobs be submitted."""
@@ -71,33 +79,43 @@ class Customers:
         async with asyncio.TaskGroup() as customers:
             for job in self._campaign.jobs:
                 await self._released.acquire()
-                customers.create_task(self._submit(job))
+                customers.create_task(self.submit(job))
 
-    async def persistently(self, ask: Callable[[Account], Awaitable[Answer]]) -> Answer:
-        """Asks until the engine is there to answer."""
+    async def persistently(
+        self, ask: Callable[[Account], Awaitable[Answer]], account: int = 0
+    ) -> Answer:
+        """Asks until an engine is there to answer."""
         while True:
             try:
-                reply = await ask(self.owner)
-                if reply.status != 503:
+                reply = await ask(self.owner(account))
+                if reply.status < 500 or len(self.broken) > MAX_BROKEN:
                     return reply
+                if reply.status != 503:
+                    self.broken.append(f"{reply.status} {reply.body[:500]!r}")
             except (aiohttp.ClientError, TimeoutError, OSError):
                 self.resent += 1
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _submit(self, job: JobPlan) -> None:
-        submission = job.submission(self._hook)
-        headers = {"idempotency-key": job.key}
-        reply = await self.persistently(lambda me: me.post("/v1/jobs", submission, **headers))
+    async def submit(self, job: JobPlan) -> None:
+        """Submits a job until it is accepted, and cancels it if that is planned."""
+        reply = await self.send(job)
         assert reply.status == 202, reply.body
         self.accepted[job.number] = reply.json["id"]
         if job.cancel_after is not None:
             await asyncio.sleep(job.cancel_after)
             path = f"/v1/jobs/{reply.json['id']}/cancel"
-            answered = await self.persistently(lambda me: me.post(path))
+            answered = await self.persistently(lambda me: me.post(path), job.account)
             assert answered.status in {200, 409}, answered.body
 
+    async def send(self, job: JobPlan) -> Answer:
+        """The first answer to the submission of a job."""
+        submission, headers = job.submission(self._hook), {"idempotency-key": job.key}
+        return await self.persistently(
+            lambda me: me.post("/v1/jobs", submission, **headers), job.account
+        )
+
     def _admin(self) -> Client:
-        return Client(self._session, self._engine.base_url, ADMIN_KEY)
+        return Client(self._session, self._address(), ADMIN_KEY)
 
 
 def answer_webhooks(receiver: WebhookReceiver, random: Random, messages: int) -> None:

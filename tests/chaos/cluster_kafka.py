@@ -1,0 +1,106 @@
+"""What a campaign does to Kafka from outside: sends records again, resets offsets, reads it."""
+
+import asyncio
+from collections import Counter
+from random import Random
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from kafka.admin import KafkaAdminClient, OffsetSpec
+
+from infra.cluster.kafka import connection_of, topics_of
+from infra.settings import Settings
+
+WEBHOOKS_GROUP = "webhooks"
+# Of each partition that is hit, so many records at most are sent once more.
+AGAIN = 60
+FETCH_MS = 2_000
+READ_SECONDS = 20
+
+
+async def send_again(settings: Settings, random: Random) -> int:
+    """Publishes records of some partitions once more, in any order; returns how many."""
+    consumer = AIOKafkaConsumer(
+        *topics_of(settings).log, **_alone(settings), auto_offset_reset="earliest"
+    )
+    async with asyncio.timeout(READ_SECONDS), consumer:
+        records = [
+            record
+            for place in sorted(consumer.assignment())
+            if random.random() < 0.5
+            for record in await _some(consumer, place, random)
+        ]
+    random.shuffle(records)
+    producer = AIOKafkaProducer(**connection_of(settings).for_aiokafka())
+    async with asyncio.timeout(READ_SECONDS), producer:
+        for record in records:
+            await producer.send(
+                record.topic,
+                key=record.key,
+                value=record.value,
+                headers=list(record.headers),
+                partition=record.partition,
+                timestamp_ms=record.timestamp,
+            )
+        await producer.flush()
+    return len(records)
+
+
+async def _some(
+    consumer: AIOKafkaConsumer, place: TopicPartition, random: Random
+) -> list[ConsumerRecord]:
+    end = (await consumer.end_offsets([place]))[place]
+    if not end:
+        return []
+    consumer.seek(place, random.randrange(end))
+    fetched = await consumer.getmany(place, timeout_ms=FETCH_MS, max_records=AGAIN)
+    return list(fetched.get(place, []))
+
+
+def reset_offsets(settings: Settings, *, forget: bool) -> None:
+    """Moves the group to the beginning of its topics, or makes Kafka forget it; none may be in it.
+
+    Blocking.
+    """
+    topics = topics_of(settings)
+    group = f"{topics.prefix}.{WEBHOOKS_GROUP}"
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
+    try:
+        if forget:
+            admin.delete_groups([group])
+            return
+        found = admin.list_group_offsets([group])[group]
+        done = admin.reset_group_offsets(group, dict.fromkeys(found, OffsetSpec.EARLIEST))
+        assert all(one["error"].errno == 0 for one in done.values()), done
+    finally:
+        admin.close()
+
+
+async def all_records(settings: Settings) -> dict[TopicPartition, list[ConsumerRecord]]:
+    """Everything in the topics of the log, as it stands there."""
+    consumer = AIOKafkaConsumer(
+        *topics_of(settings).log, **_alone(settings), auto_offset_reset="earliest"
+    )
+    found: dict[TopicPartition, list[ConsumerRecord]] = {}
+    async with consumer:
+        ends = await consumer.end_offsets(list(consumer.assignment()))
+        left = Counter({place: end for place, end in ends.items() if end})
+        async with asyncio.timeout(READ_SECONDS):
+            while left:
+                for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                    found.setdefault(place, []).extend(records)
+                    if records[-1].offset + 1 >= ends[place]:
+                        left.pop(place, None)
+    return found
+
+
+async def dead_letter_count(settings: Settings) -> int:
+    """How many copies of dead letters there are."""
+    topic = topics_of(settings).dead_letters
+    async with AIOKafkaConsumer(topic, **_alone(settings)) as consumer:
+        return sum((await consumer.end_offsets(list(consumer.assignment()))).values())
+
+
+def _alone(settings: Settings) -> dict[str, Any]:
+    """A consumer in no group."""
+    return {"group_id": None, "enable_auto_commit": False, **connection_of(settings).for_aiokafka()}

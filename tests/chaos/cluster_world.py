@@ -1,0 +1,128 @@
+"""What stands around a cluster in a campaign: customers of many accounts, and their receivers."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+
+import aiohttp
+from aiohttp import web
+
+from tests.chaos.cluster_plan import ClusterPlan
+from tests.chaos.plan import JobPlan
+from tests.chaos.world import FAILED_WEBHOOKS, Customers
+from tests.support.client import Answer
+from tests.support.webhook_receiver import Reply, WebhookReceiver
+
+# How often somebody looks at what the read models say, and at what.
+LOOK_SECONDS = 0.25
+LOOKS = (
+    "/v1/jobs?limit=5",
+    "/v1/billing/balance",
+    "/v1/billing/charges?limit=3",
+    "/v1/webhook_deliveries?limit=3",
+    "/v1/keys",
+)
+LOOKED_AT = {200, 503}
+REQUEST_SECONDS = 10
+# A webhook that is answered after so long counts as failed.
+SLOW_SECONDS = 4.0
+
+
+class ClusterCustomers(Customers):
+    """Submits every job at its moment, each request to any of the nodes.
+
+    `refused` are the jobs that their account had no credit for.
+    """
+
+    def __init__(
+        self,
+        address: Callable[[], str],
+        campaign: ClusterPlan,
+        session: aiohttp.ClientSession,
+        receiver: WebhookReceiver,
+    ) -> None:
+        super().__init__(address, campaign, session, f"{receiver.url}/own")
+        self.refused: set[int] = set()
+        self.sent_twice = 0
+        # The signing secret of each path that an endpoint is at.
+        self.secrets: dict[str, str] = {}
+        self._plan, self._receiver = campaign, receiver
+
+    async def open_accounts(self) -> None:
+        """Opens all accounts and registers their endpoints; nothing may fail meanwhile."""
+        for account in self._plan.accounts:
+            await self.open_account(account.credit_usd)
+            if account.has_endpoint:
+                url = f"{self._receiver.url}/{account.number}"
+                body = {"name": "chaos", "url": url, "event_types": ["*"]}
+                reply = await self.owner(account.number).post("/v1/webhook_endpoints", body)
+                assert reply.status == 201, reply.body
+                self.secrets[f"/hook/{account.number}"] = reply.json["signing_secret"]
+
+    async def run(self) -> None:
+        """Returns when every job is accepted or refused, and every cancellation answered."""
+        began = asyncio.get_running_loop().time()
+        async with asyncio.TaskGroup() as customers:
+            for job in self._plan.jobs:
+                left = began + job.at - asyncio.get_running_loop().time()
+                await asyncio.sleep(max(0.0, left))
+                customers.create_task(self.submit(job))
+
+    async def submit(self, job: JobPlan) -> None:
+        if await self._is_refused(job):
+            self.refused.add(job.number)
+        else:
+            await super().submit(job)
+
+    async def _is_refused(self, job: JobPlan) -> bool:
+        """Sends the job, once or twice at once; whether it was refused for want of credit."""
+        self.sent_twice += job.twice
+        replies = await asyncio.gather(*(self.send(job) for _ in range(1 + job.twice)))
+        taken = {reply.json["id"] for reply in replies if reply.status == 202}
+        if len(taken) > 1 or any(reply.status not in {202, 402} for reply in replies):
+            self.broken += [f"job {job.number}: {r.status} {r.body[:500]!r}" for r in replies]
+        return not taken
+
+    async def look_around(self, random: Random) -> None:
+        """Reads at random until cancelled: nobody may get anything but an answer or a 503."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            owner = self.owner(random.randrange(len(self._plan.accounts)))
+            path = random.choice(LOOKS)
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                self._note(path, await owner.get(path))
+
+    def _note(self, path: str, reply: Answer) -> None:
+        if reply.status not in LOOKED_AT:
+            self.broken.append(f"{path}: {reply.status} {reply.body[:500]!r}")
+
+
+class MoodyReceiver(WebhookReceiver):
+    """Mostly answers 200, and everything otherwise while it `is_failing` or `is_slow`."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self.is_failing = self.is_slow = False
+        self._random = random
+
+    def by_path(self) -> dict[tuple[str, str], set[str]]:
+        """The ids under which each path was told of each job."""
+        told: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for one in self.received:
+            told[one.path, one.message["data"]["id"]].add(one.message_id)
+        return told
+
+    async def _answered(self, request: web.Request) -> web.Response:
+        fails = self.is_failing or self._random.random() * 100 < FAILED_WEBHOOKS
+        self.answer(Reply(500 if fails else 200, delay=SLOW_SECONDS if self.is_slow else 0.0))
+        return await super()._answered(request)
+
+
+def customers_session() -> aiohttp.ClientSession:
+    """Of customers who lose patience with a node that does not answer."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+    )
