@@ -172,5 +172,4 @@ async def test_kafka_has_every_event_of_the_store_byte_for_byte(
     site: Site, account: Account
 ) -> None:
     await account.finished(await account.submit())
-    await site.drained()
-    assert await site.published() == await site.stored()
+    await site.assert_all_published()

@@ -51,12 +51,11 @@ async def is_whole(site: Site, account: Account, job_ids: list[str]) -> None:
     """All ran, each was charged once, and Kafka has the log in order and without a gap."""
     jobs = await asyncio.gather(*(account.finished(job_id, 40) for job_id in job_ids))
     assert {job["status"] for job in jobs} == {"succeeded"}
-    await site.drained()
     listed = (await account.get("/v1/billing/charges?limit=100")).json["data"]
     charged = [charge["job_id"] for charge in listed]
     assert sorted(set(charged)) == sorted(charged)
     assert set(job_ids) <= set(charged)
-    assert await site.published() == await site.stored()
+    await site.assert_all_published()
 
 
 async def test_every_node_goes_on_without_redis(site: Site, account: Account) -> None:

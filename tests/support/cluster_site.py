@@ -98,8 +98,18 @@ class Site:
                 assert rows[row.position] == row
         return [rows[position] for position in sorted(rows)]
 
+    async def assert_all_published(self, timeout: float = 30) -> None:
+        """Kafka has everything that the store has now, byte for byte, in order, without a gap."""
+        stored = await self.stored()
+
+        async def is_there() -> bool:
+            return len(await self.published()) >= len(stored)
+
+        await until(is_there, timeout)
+        assert (await self.published())[: len(stored)] == stored
+
     async def drained(self, timeout: float = 30) -> None:
-        """Waits until Kafka has all that the store has, and the read models too."""
+        """Waits until the relay and the read models have nothing left to do."""
         await until(self._is_drained, timeout)
 
     async def _is_drained(self) -> bool:
