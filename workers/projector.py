@@ -18,7 +18,7 @@ from domain.ports.read_models import (
     ReadModelUnavailable,
     StoredLog,
 )
-from workers.provenance import discard_strangers
+from workers.provenance import Read, discard_strangers
 from workers.read_model_state import Lag, ReadModelState
 
 BATCH = 1_000
@@ -60,15 +60,16 @@ async def rebuild(
     store: StoredLog,
     names: Sequence[str],
     progress: Progress = no_progress,
+    truth: Read | None = None,
 ) -> tuple[Generation, ...]:
     """Builds the named projections anew beside the active ones and swaps them in.
 
     Returns those that could not be built, each with its error; empty when all went well.
-    `progress` gets the events done and the events to do.
+    `progress` gets the events done and the events to do. `truth` is as the projector has it.
     """
     built = [await read_models.build(name) for name in names]
     there = [g for g in await read_models.generations() if g.name in names]
-    await discard_strangers(read_models, there, store.read_log)
+    await discard_strangers(read_models, there, truth or store.read_log)
     return await catch_up(read_models, store, built, progress)
 
 
@@ -103,13 +104,18 @@ class Projector:
     """Applies the log to the active generations in batches; used on one event loop.
 
     It also builds what is missing or was folded from another log, and swaps it in at the end of
-    the log. A
-    projection that cannot fold an entry stops there, visibly, and the others go on. While the
-    read models cannot be written it tries again: nothing is lost, only late.
+    the log. A projection that cannot fold an entry stops there, visibly, and the others go on.
+    While the read models cannot be written it tries again: nothing is lost, only late.
+
+    `truth` reads the log that says which other logs are strangers: where `log` is a copy that may
+    be behind, the one it is copied from.
     """
 
-    def __init__(self, log: Log, read_models: ReadModels, clock: Clock) -> None:
+    def __init__(
+        self, log: Log, read_models: ReadModels, clock: Clock, truth: Read | None = None
+    ) -> None:
         self._log, self._read_models = log, read_models
+        self._truth = truth or log.read
         self._building: frozenset[Key] = frozenset()
         self._state = ReadModelState(log, clock, lambda g: g.key in self._building)
         self._stopping = asyncio.Event()
@@ -154,7 +160,7 @@ class Projector:
 
     async def _prepare(self) -> None:
         generations = await self._read_models.prepare()
-        if await discard_strangers(self._read_models, generations, self._log.read):
+        if await discard_strangers(self._read_models, generations, self._truth):
             generations = await self._read_models.prepare()
         self._building = frozenset(g.key for g in generations if g.current and not g.is_active)
         await self._see(generations)

@@ -101,7 +101,8 @@ async def _rebuild(
     settings: Settings, names: Sequence[str], source: LogSource | None, progress: Progress
 ) -> Sequence[Generation]:
     async with open_read_models(settings, source) as offline:
-        return await rebuild(offline.read_models, offline.replayed, names, progress)
+        read_models, log = offline.read_models, offline.log
+        return await rebuild(read_models, offline.replayed, names, progress, log.read_log)
 
 
 def _explain(proof: Proof, names: Sequence[str]) -> None:

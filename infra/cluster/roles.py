@@ -109,13 +109,14 @@ class _Projecting:
 
     async def run(self) -> None:
         """Projects until cancelled, from where the read models stand."""
-        settings, read_models = self._node.settings, self._node.storage.read_models
+        settings, storage = self._node.settings, self._node.storage
         await until_topics_are_ready(settings)
         source = KafkaLog(connection_of(settings), topics_of(settings), EventCodec(ALL_EVENTS))
         await source.start(await self._position())
         self._source = source
         try:
-            await Projector(source, read_models, self._node.storage.clock).run()
+            read_models, truth = storage.read_models, storage.store.read_log
+            await Projector(source, read_models, storage.clock, truth).run()
         finally:
             self._source = None
             await source.close()

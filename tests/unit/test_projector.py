@@ -130,6 +130,28 @@ async def test_a_rebuild_replaces_the_read_models_of_another_log(tmp_path: Path)
         assert await jobs_shown(read_models) == []
 
 
+async def test_a_copy_of_the_log_that_is_behind_makes_no_strangers(tmp_path: Path) -> None:
+    log, names = granted(), ["jobs", "balances"]
+    log.submit(ACCOUNT, job_accepted("job_1"))
+    truth, copy = log.read, restored(log, 1)
+    async with opened(tmp_path / "db") as read_models:
+        async with following(log, read_models) as projector:
+            assert await projector.caught_up(2, SOON)
+        running = asyncio.create_task(Projector(copy, read_models, SystemClock(), truth).run())
+        await asyncio.sleep(0.1)  # it begins while the copy is behind
+        copy.add(log.entries[1])
+        log.submit(ACCOUNT, job_accepted("job_2"))
+        copy.add(log.entries[2])
+        while await jobs_shown(read_models) != ["job_1", "job_2"]:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait({running})
+        built = rebuild(read_models, StoredSimulation(copy), names, truth=truth)
+        assert await asyncio.wait_for(built, SOON) == ()
+        numbers = {g.name: g.number for g in await read_models.generations()}
+        assert numbers == {"jobs": 2, "balances": 2, "ledger": 1, "webhook_deliveries": 1}
+
+
 async def test_waiting_for_a_position_that_never_comes_ends_in_vain(tmp_path: Path) -> None:
     log = granted()
     async with opened(tmp_path / "db") as read_models, following(log, read_models) as projector:
