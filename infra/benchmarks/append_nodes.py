@@ -1,8 +1,8 @@
 """What nodes append together when a commit takes 2 ms, against the library's own recorder.
 
 Run: `python -m infra.benchmarks.append_nodes [--nodes 4] [--in-flight 64] [--commit-ms 2]`. Every
-node is a process; its appends are those of jobs: accepted with a hold, then completed and charged,
-over accounts that all nodes share. Beside them a reader tails the log and must see every position
+node is a process; its appends are those of jobs: accepted with a hold, then completed and charged, over
+accounts that are each node's own, and then over accounts that all nodes share. Beside them a reader tails the log and must see every position
 once and in order. The library's recorder stands behind the same group commit, and, as it is meant
 to be used, saves one event at a time.
 """
@@ -39,7 +39,9 @@ from infra.local.services import LocalPostgres, temporary_folder
 ACCOUNTS = 20
 CREDIT = 10**18
 WARM_UP_SECONDS = 1.0
-WAYS = ("library, one event a save", "library, group commit", "ours")
+LIBRARY, LIBRARY_GROUPED = "library, one event a save", "library, group commit"
+OURS, OURS_SHARED = "ours, accounts of each node", "ours, accounts of all nodes"
+WAYS = (LIBRARY, LIBRARY_GROUPED, OURS, OURS_SHARED)
 STATE = bytes(900)
 SAVING_CONNECTIONS = 16
 # How long each append took, and how many events there were.
@@ -61,11 +63,14 @@ class Measured:
     tail_ok: bool
 
 
-async def one_job_of_ours(store: PostgresEventStore, ids: TimeOrderedIds, number: int) -> Took:
+async def one_job_of_ours(
+    store: PostgresEventStore, ids: TimeOrderedIds, number: int, first_account: int
+) -> Took:
     """Accepts and completes one job."""
     job_id = ids.new(Kind.JOB)
     charge = charged(job_id)
-    origin = system_origin(f"acct_{number % ACCOUNTS:032x}", "bench", "bench")
+    account_id = f"acct_{first_account + number % ACCOUNTS:032x}"
+    origin = system_origin(account_id, "bench", "bench")
     took = []
     for writes in (
         (StreamWrite(job_id, 0, (accepted(job_id, number),)),),
@@ -91,9 +96,9 @@ def stored(count: int) -> list[StoredEvent]:
 
 
 async def library_node(url: str, way: str, seconds: float, in_flight: int) -> Ran:
-    recorder = library(url, SAVING_CONNECTIONS if way == WAYS[0] else 2)
+    recorder = library(url, SAVING_CONNECTIONS if way == LIBRARY else 2)
     with closing(recorder.datastore):
-        if way == WAYS[0]:
+        if way == LIBRARY:
             with ThreadPoolExecutor(in_flight) as pool:
                 loop = asyncio.get_running_loop()
 
@@ -124,14 +129,16 @@ async def library_node(url: str, way: str, seconds: float, in_flight: int) -> Ra
             await thread.close()
 
 
-async def our_node(url: str, seconds: float, in_flight: int) -> Ran:
+async def our_node(url: str, seconds: float, in_flight: int, first_account: int) -> Ran:
     with closing(Datastore(url, 4)) as datastore:
         ids = TimeOrderedIds()
         store = PostgresEventStore(datastore, EventCodec(ALL_EVENTS), SystemClock(), ids)
         numbers = iter(range(10**9))
         try:
             return await keep_busy(
-                lambda _: lambda: one_job_of_ours(store, ids, next(numbers)), seconds, in_flight
+                lambda _: lambda: one_job_of_ours(store, ids, next(numbers), first_account),
+                seconds,
+                in_flight,
             )
         finally:
             await store.close()
@@ -156,11 +163,11 @@ async def keep_busy(jobs: Callable[[int], OneJob], seconds: float, in_flight: in
     return took, events / seconds
 
 
-async def give_credit(url: str) -> None:
+async def give_credit(url: str, accounts: int) -> None:
     with closing(Datastore(url, 2)) as datastore:
         ids = TimeOrderedIds()
         store = PostgresEventStore(datastore, EventCodec(ALL_EVENTS), SystemClock(), ids)
-        for number in range(ACCOUNTS):
+        for number in range(accounts):
             credit_id = ids.new(Kind.CREDIT)
             granted: Event = CreditGranted(
                 credit_id=credit_id, bucket="purchased", picodollars=CREDIT, reason="bench"
@@ -172,11 +179,12 @@ async def give_credit(url: str) -> None:
 
 async def tail(url: str, seconds: float) -> bool:
     """Follows the log by position while the nodes write; whether it saw every one, in order."""
-    position, until = 0, time.perf_counter() + seconds
+    until = time.perf_counter() + seconds
     with closing(Datastore(url, 2)) as datastore:
         store = PostgresEventStore(
             datastore, EventCodec(ALL_EVENTS), SystemClock(), TimeOrderedIds()
         )
+        position = first = await store.head()
         try:
             while time.perf_counter() < until:
                 for entry in await store.read_log(position, 5_000):
@@ -186,7 +194,7 @@ async def tail(url: str, seconds: float) -> bool:
                 await asyncio.sleep(0.02)
         finally:
             await store.close()
-    return position > 0
+    return position > first
 
 
 def measure(url: str, way: str, asked: argparse.Namespace) -> Measured:
@@ -194,9 +202,14 @@ def measure(url: str, way: str, asked: argparse.Namespace) -> Measured:
     arguments = [way, url, str(asked.seconds), str(asked.in_flight)]
     command = [sys.executable, "-m", "infra.benchmarks.append_nodes", "--node", *arguments]
     running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(asked.nodes)
+        subprocess.Popen(
+            [*command, str(number * ACCOUNTS if way == OURS else 0)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(asked.nodes)
     ]
-    followed = asyncio.run(tail(url, asked.seconds)) if way == WAYS[2] else True
+    followed = asyncio.run(tail(url, asked.seconds)) if way in (OURS, OURS_SHARED) else True
     took, events = [], 0.0
     for node in running:
         output, _ = node.communicate()
@@ -213,24 +226,25 @@ def measure(url: str, way: str, asked: argparse.Namespace) -> Measured:
     )
 
 
-def node(way: str, url: str, seconds: str, in_flight: str) -> None:
+def node(way: str, url: str, seconds: str, in_flight: str, first_account: str) -> None:
     """One node, in its own process."""
-    if way == WAYS[2]:
-        result = asyncio.run(our_node(url, float(seconds), int(in_flight)))
+    if way in (OURS, OURS_SHARED):
+        result = asyncio.run(our_node(url, float(seconds), int(in_flight), int(first_account)))
     else:
         result = asyncio.run(library_node(url, way, float(seconds), int(in_flight)))
     print(json.dumps(result))
 
 
 def lines(results: dict[str, Measured]) -> Iterator[str]:
-    baseline = results[WAYS[0]].events_per_second
+    baseline = results[LIBRARY].events_per_second
     yield f"{'':28} {'events/s':>9} {'ratio':>7} {'appends/s':>10} {'p50 ms':>7} {'p99 ms':>7}"
     for way, one in results.items():
         yield (
             f"{way:28} {one.events_per_second:9,.0f} {one.events_per_second / baseline:7.1f} "
             f"{one.appends_per_second:10,.0f} {one.p50_ms:7.1f} {one.p99_ms:7.1f}"
         )
-    yield f"a tailing reader saw every position, in order: {results[WAYS[2]].tail_ok}"
+    seen = results[OURS].tail_ok and results[OURS_SHARED].tail_ok
+    yield f"a tailing reader saw every position, in order: {seen}"
 
 
 def main() -> None:
@@ -240,7 +254,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--commit-ms", type=float, default=2.0)
     parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--node", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--node", nargs=5, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.node:
         node(*asked.node)
@@ -251,7 +265,7 @@ def main() -> None:
         made = library(server.url, 1)
         made.create_table()
         made.datastore.close()
-        asyncio.run(give_credit(server.url))
+        asyncio.run(give_credit(server.url, asked.nodes * ACCOUNTS))
         print(
             f"{asked.nodes} nodes, {asked.in_flight} in flight each, "
             f"commits of {asked.commit_ms:g} ms and more"
