@@ -143,6 +143,12 @@ async def test_of_fifty_at_three_nodes_exactly_those_that_the_balance_covers_are
             await account.post(f"{reply.headers['location']}/cancel")
 
 
+async def test_a_key_revoked_at_one_node_stops_at_every_node_within_a_second(
+    site: Site, account: Account
+) -> None:
+    assert max(await site.revocations(account, 5)) < 1
+
+
 async def test_a_job_that_runs_is_cancelled_at_another_node(site: Site, account: Account) -> None:
     site.upstream.default = answer(delay=30)
     first, second, third = site.everywhere(account)

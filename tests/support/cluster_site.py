@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from domain.event import Event
 from domain.ports.stored_rows import StoredRow
+from infra.benchmarks.revocation import measure
 from infra.cluster.kafka import connection_of, topics_of
 from infra.local.services import temporary_folder
 from infra.offline import open_log
@@ -97,6 +98,11 @@ class Site:
                     rows[row.position], highest = row, row.position
                 assert rows[row.position] == row
         return [rows[position] for position in sorted(rows)]
+
+    async def revocations(self, owner: Client, count: int) -> list[float]:
+        """Revokes so many keys in use; how many seconds each was still let in by any node."""
+        ports = [int(self.cluster.nodes[n].base_url.rpartition(":")[2]) for n in self.api_names]
+        return (await measure(ports, owner.api_key or "", count)).latencies
 
     async def assert_all_published(self, timeout: float = 30) -> None:
         """Kafka has everything that the store has now, byte for byte, in order, without a gap."""
