@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Literal
 
@@ -161,12 +162,15 @@ async def running_cluster(
     """Starts services of its own and a node for each of the roles; ends all of it.
 
     `folder` must be one that other OS users can enter (the fixture `server_folder`); `upstream` is
-    the base URL of the models, `changes` go into the configuration.
+    the base URL of the models, `changes` go into the sections of the configuration.
     """
+    forkserver.ensure_running()  # it imports everything while the services start
+    postgres, kafka = LocalPostgres(folder / "postgres"), LocalKafka(folder / "kafka")
+    redis = LocalRedis(folder / "redis")
     with ExitStack() as stack:
-        postgres = stack.enter_context(LocalPostgres(folder / "postgres"))
-        kafka = stack.enter_context(LocalKafka(folder / "kafka"))
-        redis = stack.enter_context(LocalRedis(folder / "redis"))
+        for server in (postgres, kafka, redis):
+            stack.callback(server.stop)
+        await asyncio.gather(*(asyncio.to_thread(one.start) for one in (postgres, kafka, redis)))
         config = {
             **configuration(upstream),
             "profile": "cluster",
@@ -179,8 +183,10 @@ async def running_cluster(
                 "replication_factor": 1,
             },
             "redis": {"url": redis.url},
-            **changes,
         }
+        for section, change in changes.items():
+            at = config.get(section)
+            config[section] = {**at, **change} if isinstance(at, dict) else change
         config_path = folder / "gatewayz.yaml"
         config_path.write_text(yaml.safe_dump(config))
         cluster = Cluster(folder, postgres, kafka, redis, config_path, {})
