@@ -12,7 +12,7 @@ from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
 from api.job_requests import JobRequest, deadline_at, read_body, read_document, read_request
 from api.ports import ApiPorts
 from api.requests import body_of
-from domain.errors import VersionConflict
+from domain.errors import DomainError, VersionConflict
 from domain.event import Event, Recorded
 from domain.ids import Kind
 from domain.inference.admission import estimated_input, hold_for, output_limit
@@ -43,7 +43,7 @@ async def submit_job(request: Request) -> Response:
     except VersionConflict:  # the same key, at the same moment
         await ports.payloads.discard(accepted.input)
         return _replay(await ports.store.read_stream(job_id), input_hash)
-    except Exception:
+    except DomainError:  # refused for certain; a store that was lost may have recorded it
         await ports.payloads.discard(accepted.input)
         raise
 

@@ -8,6 +8,7 @@ renewal and drain.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -68,6 +69,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadlines = Deadlines()
         self._accepting = True
+        self._was_away_at: float | None = None
 
     @property
     def running(self) -> int:
@@ -83,8 +85,8 @@ class Dispatcher:
             duties.create_task(follow(source, start, self._stop_cancelled))
             await _until_done(self._adopt_backlog)
             lease = self._limits.lease_seconds
-            duties.create_task(_every(lease / 3, self._renew_leases))
-            duties.create_task(_every(lease / 2, self._reap_leases))
+            duties.create_task(_every(lease / 3, partial(self._noting_absence, self._renew_leases)))
+            duties.create_task(_every(lease / 2, partial(self._noting_absence, self._reap_leases)))
             duties.create_task(_every(0, self._expire_deadlines))
 
     async def drain(self) -> None:
@@ -193,7 +195,22 @@ class Dispatcher:
         if renewed:
             await self._append(renewed)
 
+    async def _noting_absence(self, duty: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await duty()
+        except StoreUnavailable:
+            self._was_away_at = self._ports.clock.monotonic()
+            raise
+
     async def _reap_leases(self) -> None:
+        """Ends leases that ran out; while the store was away none could be renewed, and those that
+        live get the time of a lease to be.
+        """
+        away_at = self._was_away_at
+        if away_at is not None and (
+            self._ports.clock.monotonic() - away_at < self._limits.lease_seconds
+        ):
+            return
         for item in await self._queue.lapsed("dispatch", self._ports.clock.now()):
             if item.item_id not in self._runs:
                 await self._expire_lease(item)

@@ -102,6 +102,8 @@ class KafkaWorkQueue:
         self._subscription.stop()
 
     async def backlog(self, queue: Queue) -> Sequence[WorkItem]:
+        if not self._ours:  # what comes with partitions is read page by page
+            return ()
         return [item for item in await self._ports.rows.backlog(queue) if self._is_mine(item)]
 
     async def lapsed(self, queue: Queue, now: int) -> Sequence[WorkItem]:

@@ -59,11 +59,13 @@ class PostgresEventStore:
             datastore.pool.open(wait=True, timeout=datastore.pool.timeout)
             self._recorder = Recorder(datastore)
             head = int(self._recorder.max_notification_id() or 0)
-        # Pages of the log are long; single streams must not wait for them.
+        # Pages of the log are long; single streams must not wait for them, nor must the tail,
+        # which tells of revoked keys, wait for anybody.
         self.reader = ReaderThread("event-store-reader", datastore)
         self.pages = ReaderThread("event-store-pages", datastore)
+        self._tail = ReaderThread("event-store-tail", datastore)
         self.log: NodeLog = (
-            NodeLog(self.read_log, head, poll_seconds)
+            NodeLog(self._read_tail, head, poll_seconds)
             if follows
             else HeadLog(self.read_log, self.head, head, poll_seconds)
         )
@@ -80,6 +82,7 @@ class PostgresEventStore:
         await self._writer.close()
         await self.reader.close()
         await self.pages.close()
+        await self._tail.close()
 
     def is_available(self) -> bool:
         """Whether the last append could be written, and the log be followed since; asked again
@@ -116,6 +119,13 @@ class PostgresEventStore:
         )
         convert = partial(_entries, self._codec)
         return await self.pages.read(sql, (*parameters, limit), convert)
+
+    async def _read_tail(self, after: int, limit: int) -> Sequence[LogEntry]:
+        sql = (
+            f"SELECT {EVENT_COLUMNS} FROM stored_events WHERE notification_id > %s "
+            "ORDER BY notification_id LIMIT %s"
+        )
+        return await self._tail.read(sql, (after, limit), partial(_entries, self._codec))
 
     async def head(self) -> int:
         return await self._read(lambda rows: int(rows[0][0]), "SELECT position FROM log_head")

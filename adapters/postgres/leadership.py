@@ -13,11 +13,11 @@ from zlib import crc32
 
 import psycopg
 import structlog
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from adapters.postgres.recorder import KEEPALIVES
+from adapters.postgres.recorder import KEEPALIVES, SERVER_SIDE
 
-# The class of the locks of duties, "gd"; the key is made of the database's schema and the duty.
+# The class of the locks of duties, "gd"; the key is made of the duty's name.
 DUTY_LOCKS = 0x6764
 ASK_SECONDS = 0.5
 CHECK_SECONDS = 1.0
@@ -46,7 +46,9 @@ class Leadership:
                 await asyncio.sleep(ASK_SECONDS)
 
     async def _lead_once(self, work: Callable[[], Awaitable[None]]) -> None:
-        address = make_conninfo(self._url, connect_timeout=3, **KEEPALIVES)
+        given = conninfo_to_dict(self._url).get("options") or ""
+        options = f"{SERVER_SIDE} {given}"
+        address = make_conninfo(self._url, connect_timeout=3, options=options, **KEEPALIVES)
         connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
         try:
             while not await self._asked(connection):  # noqa: ASYNC110 - nobody would tell us

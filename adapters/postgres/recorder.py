@@ -29,6 +29,14 @@ KEEPALIVES = {
 # Every statement of ours finds its rows by a key. The planner would rather walk the tables that
 # fill and empty all the time: its statistics say that they are small, and not how many dead rows
 # lie in them. With that settled, one plan a statement serves for ever.
+# The server's side of it: whoever holds a lock and vanished is let go of after some seconds too,
+# and no statement keeps a thread of ours for ever.
+SERVER_SIDE = (
+    "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=2 "
+    "-c tcp_user_timeout=4000"
+)
+STATEMENT_SECONDS = 15
+WRITER_NAME = "gatewayz"
 PLANNING = (
     "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off "
     "-c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off"
@@ -70,7 +78,9 @@ class Datastore(PostgresDatastore):
             "connect_timeout": max(2, round(connect_timeout)),
             "row_factory": dict_row,
             **given,
-            "options": f"{PLANNING} {given.get('options', '')}",
+            "application_name": WRITER_NAME,
+            "options": f"{PLANNING} {SERVER_SIDE} -c statement_timeout={STATEMENT_SECONDS}s "
+            f"{given.get('options', '')}",
         }
         # The pause between two tries to connect doubles for so long, and then begins anew: a
         # server that was away for minutes must not be away for minutes more.

@@ -62,8 +62,11 @@ class Loaded:
     transaction_id: str
 
 
-def load(connection: Connection[Any], appends: Sequence[Append]) -> Loaded:
-    """Begins a transaction and reads everything the appends may touch, in one round trip."""
+def load(connection: Connection[Any], pipeline: Pipeline, appends: Sequence[Append]) -> Loaded:
+    """Begins a transaction and reads everything the appends may touch, in one round trip.
+
+    It ends with a sync: only then does the server count how long we leave the transaction idle.
+    """
     writes = [write for append in appends for write in append.writes]
     # A hold, and an item of a work queue, bears the id of the stream that it is for, so that a
     # stream which begins here has none yet.
@@ -71,13 +74,14 @@ def load(connection: Connection[Any], appends: Sequence[Append]) -> Loaded:
     items = known | {effect.item_id for append in appends for effect in append.work}
     accounts = {append.origin.account_id for append in appends if append.writes}
     run = _Pipelined(connection)
-    run("BEGIN")
+    run("BEGIN ISOLATION LEVEL READ COMMITTED")
     run(LOCK_ACCOUNTS, (_json(sorted({crc32(a.encode()) % LOCK_STRIPES for a in accounts})),))
     transaction_id = run("SELECT pg_current_xact_id()::text")
     versions = run(VERSIONS, (_json({write.stream for write in writes}),))
     wallets = run(WALLETS, (_json(accounts),))
     holds = run(HOLDS, (_json(known),))
     work = run(WORK, (_json(items),))
+    pipeline.sync()
     state = State(
         next_position=UNPLACED + 1,
         versions=dict(versions.fetchall()),
@@ -119,17 +123,19 @@ def outcome_of(connection: Connection[Any], transaction_id: str) -> str:
     return str(row.fetchall()[0]["status"] or "")
 
 
-def position_before(connection: Connection[Any], changes: Changes) -> int:
-    """As `save` returns it, of changes that are known to be committed."""
+def position_before(connection: Connection[Any], changes: Changes) -> int | None:
+    """As `save` returns it, of changes that are said to be committed; None when their first event
+    is not there: a server that took over may give the transaction's id to another one.
+    """
     if not changes.events:
         return 0
     first = changes.events[0]
-    row = connection.execute(
+    rows = connection.execute(
         "SELECT notification_id FROM stored_events "
-        "WHERE originator_id = %s AND originator_version = %s",
-        (first.stream, first.version),
-    )
-    return int(row.fetchall()[0]["notification_id"]) - 1
+        "WHERE originator_id = %s AND originator_version = %s AND state = %s",
+        (first.stream, first.version, changes.states[0]),
+    ).fetchall()
+    return int(rows[0]["notification_id"]) - 1 if rows else None
 
 
 class _Pipelined:
@@ -218,8 +224,8 @@ def _save_work(run: _Pipelined, changes: Changes) -> None:
             done.setdefault(queue, []).append(item_id)
     for queue, item_ids in done.items():
         run(
-            f"DELETE FROM work WHERE queue = %s AND item_id = {ANY}",
-            (queue, _json(item_ids)),
+            f"DELETE FROM work WHERE item_id = {ANY} AND queue = %s",
+            (_json(item_ids), queue),
         )
 
 

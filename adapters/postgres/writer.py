@@ -50,7 +50,7 @@ class PostgresCommit:
         self.is_unsure = False
 
     def __call__(self, appends: Sequence[Append]) -> Worked[History]:
-        """Raises `StoreUnavailable`, and has written nothing then."""
+        """Raises `StoreUnavailable`, and has written nothing then, as far as can be known."""
         with translated("the event store could not write"):
             return self._commit_unraced(appends)
 
@@ -65,15 +65,19 @@ class PostgresCommit:
     def _try(self, appends: Sequence[Append]) -> Worked[History]:
         trial = _Trial()
         try:
-            with self._pool.connection() as connection:
-                before = self._transact(connection, appends, trial)
+            before = self._before(appends, trial)
         except RACES:  # of which some are operational errors to the driver
             raise
         except LOST as error:
-            if trial.transaction_id is None:
-                raise
-            before = self._find_out(trial, error)
+            if trial.transaction_id is None:  # a connection that broke while it lay idle
+                before = self._before(appends, trial)
+            else:
+                before = self._find_out(trial, error)
         return self._worked(trial.decided, before)
+
+    def _before(self, appends: Sequence[Append], trial: "_Trial") -> int:
+        with self._pool.connection() as connection:
+            return self._transact(connection, appends, trial)
 
     def _transact(
         self, connection: Connection[Any], appends: Sequence[Append], trial: "_Trial"
@@ -81,7 +85,7 @@ class PostgresCommit:
         """The position before the group's first event, once it is committed."""
         try:
             with connection.pipeline() as pipeline:
-                loaded = load(connection, appends)
+                loaded = load(connection, pipeline, appends)
                 trial.decided = self._decider.decide(loaded.state, appends)
                 trial.transaction_id = loaded.transaction_id
                 changes = trial.decided.changes
@@ -94,8 +98,8 @@ class PostgresCommit:
     def _find_out(self, trial: "_Trial", lost: Exception) -> int:
         """What became of a group whose connection was lost. Raises `lost` when it does not stand.
 
-        Also when the server is away for so long that it cannot be told: whoever asks again meets
-        what was recorded under the same ids.
+        Also when the server is away for so long that it cannot be told: then it may stand, and
+        whoever asks again meets what was recorded under the same ids.
         """
         self.is_unsure, until = True, time.monotonic() + UNSURE_SECONDS
         log.warning("store.unsure", transaction=trial.transaction_id, error=str(lost))
@@ -103,8 +107,9 @@ class PostgresCommit:
             while time.monotonic() < until:
                 with suppress(*LOST), self._pool.connection(ASK_SECONDS) as connection:
                     status = outcome_of(connection, trial.transaction_id or "")
-                    if status == "committed":
-                        return position_before(connection, trial.decided.changes)
+                    found = position_before(connection, trial.decided.changes)
+                    if status == "committed" and found is not None:
+                        return found
                     if status != "in progress":
                         break
                 time.sleep(ASK_SECONDS)

@@ -69,6 +69,7 @@ class RedisPorts:
             group.create_task(self.signals.run())
             for switch in self._switches:
                 group.create_task(switch.run())
+                group.create_task(switch.look())
 
 
 def patient_with(connection: RedisConnection) -> RedisConnection:

@@ -9,6 +9,8 @@ from adapters.redis.connection import FAILURES, RedisConnection, reason_of
 from domain.governance.helpers import Helper, HelperChanged, HelperState
 
 T = TypeVar("T")
+# Between two looks at a Redis that nobody uses.
+LOOK_SECONDS = 1.0
 
 
 class Condition:
@@ -98,6 +100,12 @@ class Switch:
                 self._condition.degrade(error)
         return await near()
 
+    async def look(self) -> None:
+        """Uses Redis now and then, until cancelled: one that nobody uses is seen to be away too."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.use(self._probe, _nothing)
+
     async def run(self) -> None:
         """Finds the way back each time, until cancelled."""
         while True:
@@ -115,3 +123,7 @@ class Switch:
         except FAILURES:
             return False
         return True
+
+
+async def _nothing() -> None:
+    return None

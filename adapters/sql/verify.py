@@ -131,4 +131,5 @@ def _key_of(table: Table) -> Callable[[Row], tuple[Any, ...]]:
 def _ordered(connection: Connection, table: Table) -> Iterator[Row]:
     statement = select(table).order_by(*table.primary_key.columns)
     streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
-    return (dict(row) for row in streaming.execute(statement).mappings())
+    with streaming.execute(statement) as result:  # also when not all of it is wanted
+        yield from (dict(row) for row in result.mappings())

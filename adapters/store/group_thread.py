@@ -7,6 +7,7 @@ loop is dearer than the request. Whatever happens in the thread, every request g
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -14,6 +15,9 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from domain.errors import StoreUnavailable
+
+# A store that takes longer for one group hangs; what comes next is refused and not kept waiting.
+STUCK_SECONDS = 10.0
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -44,25 +48,35 @@ class GroupThread(Generic[Q, A]):
         self._requests: queue.SimpleQueue[_Request[Q] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        # When the group in hand was begun, by the monotonic clock.
+        self._began: float | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, asked: Q) -> asyncio.Future[A]:
         """Queues a request; the future ends with its answer.
 
-        Raises `StoreUnavailable` once closed.
+        Raises `StoreUnavailable` once closed, and while the thread is stuck in a group.
         """
         if self._closed:
             raise StoreUnavailable("the event store is closed")
+        if self.is_stuck:
+            raise StoreUnavailable("the event store does not answer")
         answer: asyncio.Future[A] = self._loop.create_future()
         self._requests.put(_Request(asked, answer))
         return answer
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether one group has been in hand for longer than any should."""
+        began = self._began
+        return began is not None and time.monotonic() - began > STUCK_SECONDS
+
     async def close(self) -> None:
-        """Answers what waits and ends the thread."""
+        """Answers what waits and ends the thread; one that is stuck is left behind."""
         self._closed = True
         self._requests.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, None if not self.is_stuck else 0)
 
     def _run(self) -> None:
         open_ = True
@@ -84,10 +98,13 @@ class GroupThread(Generic[Q, A]):
         return False
 
     def _worked(self, group: Sequence[Q]) -> Worked[A]:
+        self._began = time.monotonic()
         try:
             return self._work(group)
         except Exception as error:  # noqa: BLE001 - a request without an answer waits for ever
             return Worked([error] * len(group))
+        finally:
+            self._began = None
 
     def _deliver(self, group: Sequence[_Request[Q]], worked: Worked[A]) -> None:
         if worked.notice is not None:

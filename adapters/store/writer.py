@@ -50,7 +50,7 @@ class GroupCommitWriter:
         """
         if not self._could_write and (self._probe is None or self._probe.done()):
             self._probe = asyncio.ensure_future(self._try_to_write(now))
-        return self._could_write
+        return self._could_write and not self._thread.is_stuck
 
     async def _try_to_write(self, now: int) -> None:
         origin = system_origin(HOUSE_ACCOUNT, "event-store", "probe")

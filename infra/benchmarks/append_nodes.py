@@ -1,10 +1,10 @@
 """What nodes append together when a commit takes 2 ms, against the library's own recorder.
 
 Run: `python -m infra.benchmarks.append_nodes [--nodes 4] [--in-flight 64] [--commit-ms 2]`. Every
-node is a process; its appends are those of jobs: accepted with a hold, then completed and charged, over
-accounts that are each node's own, and then over accounts that all nodes share. Beside them a reader tails the log and must see every position
-once and in order. The library's recorder stands behind the same group commit, and, as it is meant
-to be used, saves one event at a time.
+node is a process; its appends are those of jobs: accepted with a hold, then completed and charged,
+over accounts that are each node's own, and then over accounts that all nodes share. Beside them a
+reader tails the log and must see every position once and in order. The library's recorder stands
+behind the same group commit, and, as it is meant to be used, saves one event at a time.
 """
 
 import argparse

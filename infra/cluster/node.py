@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from adapters.postgres.event_store import PostgresEventStore
 from adapters.postgres.leadership import Leadership
+from adapters.postgres.watchdog import end_stuck_transactions
 from adapters.redis.connection import RedisConnection
 from adapters.redis.ports import RedisPorts, redis_ports
 from api.probes import create_probes
@@ -130,6 +131,7 @@ async def opened_node(settings: Settings, *, follows: bool = True) -> AsyncItera
         # Before its connections are closed: to a task at work that would be a Redis that failed.
         stack.push_async_callback(tasks.cancel)
         tasks.start("log", storage.store.log.run())
+        tasks.start("watchdog", end_stuck_transactions(storage.store.reader))
         registry = CollectorRegistry()
         if follows:
             tasks.start("metrics", EventCounter(storage.store.log, registry).run())
