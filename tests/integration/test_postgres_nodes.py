@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 import psycopg
@@ -11,6 +11,7 @@ import pytest
 
 from adapters.postgres.event_store import PostgresEventStore
 from adapters.postgres.migrating import migrate
+from adapters.postgres.recorder import Datastore
 from domain.billing.events import ChargeRecorded
 from domain.billing.wallet import InsufficientCredits
 from domain.errors import StoreUnavailable, VersionConflict
@@ -219,3 +220,12 @@ async def test_a_database_that_refuses_us_is_said_to_be_unavailable(store_url: s
     with pytest.raises(StoreUnavailable):
         async with opened_postgres_store(wrong, connect_timeout=1):
             pass
+
+
+async def test_work_that_ends_is_found_by_its_id_however_the_table_looked(store_url: str) -> None:
+    """A plan that was made while the queue was empty serves when it is long."""
+    with closing(Datastore(store_url, 1)) as datastore, datastore.get_connection() as connection:
+        connection.execute("ANALYZE work")
+        for statement in ("DELETE FROM work", "SELECT 1 FROM work"):
+            sql = f"EXPLAIN {statement} WHERE queue = 'dispatch' AND item_id = ANY('{{a}}')"
+            assert "work_pkey" in str(connection.execute(sql.encode()).fetchall())
