@@ -10,7 +10,7 @@ from adapters.postgres.failures import translated
 from adapters.postgres.reads import ReaderThread, Rows
 from adapters.postgres.recorder import Datastore, Recorder
 from adapters.postgres.tail import HeadLog, NodeLog
-from adapters.postgres.transaction import WORK_COLUMNS
+from adapters.postgres.transaction import OF_QUEUE, WORK_COLUMNS
 from adapters.postgres.writer import PostgresCommit
 from adapters.store.group import Changes, Decider
 from adapters.store.writer import GroupCommitWriter
@@ -160,7 +160,7 @@ class PostgresEventStore:
 
     async def items(self, queue: Queue, item_ids: Sequence[str]) -> Sequence[WorkItem]:
         """Those of these items that are not done, as they are now."""
-        return await self._items("queue = %s AND item_id = ANY(%s)", queue, list(item_ids))
+        return await self._items(f"item_id = ANY(%s) AND {OF_QUEUE}", list(item_ids), queue)
 
     async def waiting(self, queue: Queue, after: int, limit: int) -> Sequence[WorkItem]:
         """Items without a lease, page by page."""

@@ -35,6 +35,9 @@ LOCK_STRIPES = 4_096
 # this transaction are written as this plus their number, which no true position is.
 UNPLACED = -(1 << 60)
 
+# No index serves this, so that items are found by their ids: a plan that was made when the table
+# was empty would otherwise walk the whole queue for each of them when it is long.
+OF_QUEUE = "queue || '' = %s"
 # A parameter made by `_json` as an array of texts.
 ANY = "ANY(ARRAY(SELECT json_array_elements_text(%s)))"
 LOCK_ACCOUNTS = (
@@ -224,7 +227,7 @@ def _save_work(run: _Pipelined, changes: Changes) -> None:
             done.setdefault(queue, []).append(item_id)
     for queue, item_ids in done.items():
         run(
-            f"DELETE FROM work WHERE item_id = {ANY} AND queue = %s",
+            f"DELETE FROM work WHERE item_id = {ANY} AND {OF_QUEUE}",
             (_json(item_ids), queue),
         )
 

@@ -12,6 +12,7 @@ import pytest
 from adapters.postgres.event_store import PostgresEventStore
 from adapters.postgres.migrating import migrate
 from adapters.postgres.recorder import Datastore
+from adapters.postgres.transaction import OF_QUEUE
 from domain.billing.events import ChargeRecorded
 from domain.billing.wallet import InsufficientCredits
 from domain.errors import StoreUnavailable, VersionConflict
@@ -227,5 +228,6 @@ async def test_work_that_ends_is_found_by_its_id_however_the_table_looked(store_
     with closing(Datastore(store_url, 1)) as datastore, datastore.get_connection() as connection:
         connection.execute("ANALYZE work")
         for statement in ("DELETE FROM work", "SELECT 1 FROM work"):
-            sql = f"EXPLAIN {statement} WHERE queue = 'dispatch' AND item_id = ANY('{{a}}')"
+            found = OF_QUEUE.replace("%s", "'dispatch'")
+            sql = f"EXPLAIN {statement} WHERE item_id = ANY('{{a}}') AND {found}"
             assert "work_pkey" in str(connection.execute(sql.encode()).fetchall())

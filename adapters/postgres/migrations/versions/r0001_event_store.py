@@ -76,9 +76,7 @@ WORK = (
         leased_until bigint,
         PRIMARY KEY (item_id, queue)
     ) {BUSY}""",
-    # By position first: an index that begins with the queue would look cheap to a planner that saw
-    # the table empty, and would then be walked for every item that is done.
-    "CREATE INDEX work_in_order ON work (position, queue)",
+    "CREATE INDEX work_in_order ON work (queue, position)",
     """CREATE INDEX work_leases ON work (leased_until, queue)
         WHERE leased_until IS NOT NULL""",
 )
