@@ -10,9 +10,11 @@ app = typer.Typer(
     help="The read models of an engine, which may be at work beside.", no_args_is_help=True
 )
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="All without names.")]
-FromOption = Annotated[
+SourceOption = Annotated[
     Literal["kafka", "store"] | None,
-    typer.Option("--from", help="The log to replay in a cluster: Kafka, unless you say `store`."),
+    typer.Option(
+        "--from", "--source", help="The log to replay in a cluster: Kafka, unless you say `store`."
+    ),
 ]
 
 
@@ -31,7 +33,7 @@ def rebuild(
     names: Names = None,
     config: ConfigOption = None,
     data: DataOption = None,
-    source: FromOption = None,
+    source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Builds read models anew from the log, beside the old ones, and swaps them in."""
@@ -45,7 +47,7 @@ def verify(
     names: Names = None,
     config: ConfigOption = None,
     data: DataOption = None,
-    source: FromOption = None,
+    source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replays the log and compares row for row; checks that wallets equal the ledger.
