@@ -51,6 +51,8 @@ class MergedCursor:
         self._last: dict[TopicPartition, int] = {}
         self._waiting: _Wait | None = None
         self._moved_at = 0.0
+        # Whether the reading may have begun behind events that it needs.
+        self._may_have_missed = False
 
     @property
     def next(self) -> int:
@@ -88,6 +90,7 @@ class MergedCursor:
         self._consumer.resume(*self._consumer.assignment())
         self._merge, self._last = Merge(after), {}
         self._moved_at = time.time() * 1000
+        self._may_have_missed = after > 0
         self._waiting = None
 
     async def take(self, limit: int, wait_ms: int) -> list[ConsumerRecord]:
@@ -142,8 +145,13 @@ class MergedCursor:
             self._waiting = _Wait(self._merge.next, patience_ends)
         elif self._waiting.searched is not None:
             await self._end_search(self._waiting, self._waiting.searched)
-        elif self._waiting.is_long and not self._waiting.is_lost and self._is_overdue:
+        elif self._waiting.is_long and not self._waiting.is_lost and self._is_worth_a_search:
+            self._may_have_missed = False
             self._waiting.searched = await self._search()
+
+    @property
+    def _is_worth_a_search(self) -> bool:
+        return self._is_overdue or self._may_have_missed
 
     @property
     def _is_overdue(self) -> bool:
@@ -164,8 +172,9 @@ class MergedCursor:
 
     async def _end_search(self, waiting: "_Wait", before: Offsets) -> None:
         if all([await self._consumer.position(one) >= end for one, end in before.items()]):
-            waiting.searched, waiting.is_lost = None, True
-            log.error("kafka.lost", position=waiting.position)
+            waiting.searched, waiting.is_lost = None, self._is_overdue
+            if waiting.is_lost:
+                log.error("kafka.lost", position=waiting.position)
 
 
 @dataclass(slots=True)

@@ -85,6 +85,26 @@ async def last_records(consumer: AIOKafkaConsumer) -> dict[TopicPartition, Consu
     )
 
 
+async def highest_near_end(consumer: AIOKafkaConsumer, records: int) -> int:
+    """The highest position among so many last records of every partition, 0 when there is none."""
+    edges = await bounds(consumer)
+    left = {one: end for one, (begin, end) in edges.items() if end > begin}
+    for one, end in left.items():
+        consumer.seek(one, max(edges[one][0], end - records))
+    highest = 0
+    consumer.resume(*left)
+    try:
+        while left:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                fetched = await consumer.getmany(timeout_ms=POLL_MS)
+            for record in (record for batch in fetched.values() for record in batch):
+                highest = max(highest, position_of(record) if _is_event(record) else 0)
+            left = {one: end for one, end in left.items() if await consumer.position(one) < end}
+    finally:
+        consumer.pause(*edges)
+    return highest
+
+
 async def bounds(consumer: AIOKafkaConsumer) -> dict[TopicPartition, tuple[int, int]]:
     """The first offset of every partition, and the one after its last."""
     partitions = list(consumer.assignment())

@@ -10,11 +10,13 @@ from typing import Final
 from aiokafka import ConsumerRecord
 
 from adapters.kafka.connection import KafkaConnection
-from adapters.kafka.probing import last_records, opened_consumer
-from adapters.kafka.records import NotAnEvent, position_of, row_of
+from adapters.kafka.probing import highest_near_end, last_records, opened_consumer
+from adapters.kafka.records import RELAYED_AT_ONCE, NotAnEvent, position_of, row_of
 from adapters.kafka.topics import Topics
 from domain.ports.relay import RelaySource
 
+# So many batches of broken relays, each sent again as a whole, may stand at the end of a partition.
+LATE_BATCHES: Final = 2
 REMEDY: Final = (
     "Stop the relay and every consumer, delete all topics named {prefix}.*, and start again: the "
     "relay fills them anew from the event store, and consumers skip what they have handled. If "
@@ -35,7 +37,10 @@ async def position_to_resume(
     """
     async with opened_consumer(connection, topics.log) as consumer:
         last = (await last_records(consumer)).values()
-    reached = max((position_of(record) for record in last), default=0)
+        reached = max((position_of(record) for record in last), default=0)
+        if 0 < reached < published:
+            # What a broken relay had on its way for long may stand behind later events.
+            reached = await highest_near_end(consumer, LATE_BATCHES * RELAYED_AT_ONCE)
     if reached == 0:
         return 0  # new topics: all of the log goes into them
     why = await _stranger(last, source)

@@ -150,6 +150,21 @@ async def test_a_late_duplicate_that_misleads_the_search_costs_no_event(
         assert cursor.gap is None
 
 
+async def test_old_records_at_the_end_cost_no_event_while_nothing_follows(
+    connection: KafkaConnection, topics: Topics
+) -> None:
+    """As above, but nothing new comes that would show the gap to be overdue."""
+    end, after, place = 1_000, 800, TopicPartition(topics.name("access"), 0)
+    async with raw_producer(connection) as producer:
+        await send_rows(producer, place.topic, 0, rows(*range(2, end + 1, 2), *range(2, 101, 2)))
+        await send_rows(producer, place.topic, 1, rows(*range(1, end + 1, 2)))
+    async with opened_consumer(connection, topics.log) as consumer:
+        assert (await offsets_after(consumer, after))[place] >= end // 2
+    async with opened_cursor(connection, topics.log, after, GAP_SECONDS) as cursor:
+        assert await taken(cursor, end) == list(range(after + 1, end + 1))
+        assert cursor.gap is None
+
+
 async def test_a_gap_that_may_still_close_is_told_and_waited_for(
     connection: KafkaConnection, topics: Topics
 ) -> None:

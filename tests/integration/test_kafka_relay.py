@@ -24,7 +24,9 @@ from tests.support.relay import (
     Published,
     publish_all,
     published,
+    raw_producer,
     running_relay,
+    send_rows,
     until_saved,
 )
 from tests.support.samples import sample
@@ -266,6 +268,22 @@ async def test_topics_that_have_lost_their_last_events_are_refused(
     log.saved = 20
     with pytest.raises(RelayRefused, match="hold nothing after 10: Kafka has lost records"):
         await Relay(connection, topics, log, log).run()
+
+
+async def test_old_events_that_came_late_are_no_loss_of_the_last_ones(
+    connection: KafkaConnection, topics: Topics
+) -> None:
+    log = MemoryLog()
+    await log.append_jobs(5)
+    await publish_all(connection, topics, log)
+    async with raw_producer(connection) as producer:
+        for place, there in (await published(connection, topics)).items():
+            await send_rows(producer, place.topic, place.partition, there[:1])
+    await log.append_jobs(5, first=5)
+    await publish_all(connection, topics, log)
+    rows = await published(connection, topics)
+    assert set(positions(rows)) == set(range(1, 21))
+    assert_in_order(rows)
 
 
 async def test_new_topics_get_the_whole_log(connection: KafkaConnection, topics: Topics) -> None:
