@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from adapters.postgres.relay import PostgresRelayProgress
 from infra.cluster.storage import open_cluster_storage
@@ -37,8 +38,10 @@ NODES: tuple[Role, ...] = (
     *("project", "project"),
     *("relay", "relay"),
 )
-# Leases that a frozen worker outlives; webhooks that are tried for as long as a receiver fails.
-SETTINGS = {
+# Partitions so few that they get long, leases that a frozen worker outlives, and webhooks that are
+# tried for as long as a receiver fails.
+SETTINGS: dict[str, Any] = {
+    "kafka": {"partitions": 3},
     "dispatch": {"lease_seconds": 4, "drain_timeout": 3},
     "webhooks": {
         "allow_private_targets": True,

@@ -5,7 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from adapters.postgres.leadership import DUTY_LOCKS
 from infra.local.services import LocalServer
 from infra.settings import Settings
-from tests.chaos.cluster_kafka import reset_offsets, send_again
+from tests.chaos.cluster_kafka import delete_topics, reset_offsets, send_again
 from tests.chaos.cluster_keeper import Keeper
 from tests.chaos.cluster_plan import ClusterPlan, Fault, FaultKind
 from tests.chaos.cluster_services import frozen
@@ -101,6 +101,8 @@ class Chaos:
             "relay deposed": lambda fault, _: self._deposed("relay", fault),
             "projector deposed": lambda fault, _: self._deposed("project", fault),
             "records sent again": self._sent_again,
+            "leaders killed behind old records": self._leaders_killed,
+            "topics deleted": self._topics_deleted,
             "offsets reset": self._offsets_reset,
             "offsets forgotten": self._offsets_reset,
             "receiver failing": self._receiver_failing,
@@ -212,22 +214,38 @@ class Chaos:
             self.done["  records"] += await send_again(self.settings, random)
         return True
 
-    async def _offsets_reset(self, fault: Fault, _: Random) -> bool:
-        """Ends all workers gently, resets their group, and starts them again."""
-        workers = self.cluster.of("work", "webhooks")
-        for node in workers:
-            await self.keeper.hands_on[node.name].acquire()
-            self.keeper.hold_down(node)
-        try:
-            await asyncio.gather(*(self._end(node) for node in workers))
-            forget = fault.kind == "offsets forgotten"
-            async with self._locks["kafka"]:
-                await asyncio.to_thread(reset_offsets, self.settings, forget=forget)
-        finally:
-            for node in workers:
-                self.keeper.let_go(node)
-                self.keeper.hands_on[node.name].release()
+    async def _leaders_killed(self, fault: Fault, random: Random) -> bool:
+        """Old records are the last of every partition when others take over."""
+        leaders = await self._leader("relay"), await self._leader("project")
+        async with self._locks["kafka"]:
+            async with self._frozen(leaders[0]):
+                self.done["  records"] += await send_again(self.settings, random, share=1.0)
+            await asyncio.gather(*(self._kill(leader, fault.seconds) for leader in leaders))
         return True
+
+    async def _offsets_reset(self, fault: Fault, _: Random) -> bool:
+        forget = fault.kind == "offsets forgotten"
+        async with self._ended("work"):
+            await asyncio.to_thread(reset_offsets, self.settings, forget=forget)
+        return True
+
+    async def _topics_deleted(self, fault: Fault, _: Random) -> bool:
+        async with self._ended("work", "project", "relay"):
+            await asyncio.to_thread(delete_topics, self.settings)
+        return True
+
+    @asynccontextmanager
+    async def _ended(self, *roles: Role) -> AsyncIterator[None]:
+        """All nodes of these roles are gently ended, and started again afterwards."""
+        nodes = self.cluster.of(*roles)
+        async with AsyncExitStack() as stack:
+            for node in nodes:
+                await stack.enter_async_context(self.keeper.hands_on[node.name])
+                self.keeper.hold_down(node)
+                stack.callback(self.keeper.let_go, node)
+            await asyncio.gather(*(self._end(node) for node in nodes))
+            await stack.enter_async_context(self._locks["kafka"])
+            yield
 
     async def _end(self, node: NodeProcess) -> None:
         if node.is_alive:

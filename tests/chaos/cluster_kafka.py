@@ -18,8 +18,8 @@ FETCH_MS = 2_000
 READ_SECONDS = 20
 
 
-async def send_again(settings: Settings, random: Random) -> int:
-    """Publishes records of some partitions once more, in any order; returns how many."""
+async def send_again(settings: Settings, random: Random, share: float = 0.5) -> int:
+    """Publishes records of a share of the partitions once more, in any order; returns how many."""
     consumer = AIOKafkaConsumer(
         *topics_of(settings).log, **_alone(settings), auto_offset_reset="earliest"
     )
@@ -27,7 +27,7 @@ async def send_again(settings: Settings, random: Random) -> int:
         records = [
             record
             for place in sorted(consumer.assignment())
-            if random.random() < 0.5
+            if random.random() < share
             for record in await _some(consumer, place, random)
         ]
     random.shuffle(records)
@@ -72,6 +72,16 @@ def reset_offsets(settings: Settings, *, forget: bool) -> None:
         found = admin.list_group_offsets([group])[group]
         done = admin.reset_group_offsets(group, dict.fromkeys(found, OffsetSpec.EARLIEST))
         assert all(one["error"].errno == 0 for one in done.values()), done
+    finally:
+        admin.close()
+
+
+def delete_topics(settings: Settings) -> None:
+    """What the relay asks an operator to do where Kafka and the store differ. Blocking."""
+    topics = topics_of(settings)
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
+    try:
+        admin.delete_topics([*topics.log, topics.dead_letters])
     finally:
         admin.close()
 
