@@ -17,6 +17,9 @@ from infra.settings import Settings
 # Open connections (long polls, live timelines) get this long at a shutdown.
 CLOSE_SECONDS = 5
 BACKLOG = 4096
+# Longer than the 60 s for which load balancers keep a connection: one that we closed first could
+# be just about to carry a request.
+KEEP_ALIVE_SECONDS = 75
 
 
 class _Server(uvicorn.Server):
@@ -39,6 +42,7 @@ def _server(app: ASGIApp) -> _Server:
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=CLOSE_SECONDS,
         )
     )
