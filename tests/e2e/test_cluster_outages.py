@@ -20,7 +20,7 @@ DEGRADED = "gatewayz_helper_degraded"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site() -> AsyncIterator[Site]:
-    async with running_site(*ROLES) as opened:
+    async with running_site(*ROLES, postgres={"connect_timeout": 2}) as opened:
         yield opened
 
 
