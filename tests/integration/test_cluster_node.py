@@ -28,7 +28,9 @@ async def test_its_end_is_no_loss_of_its_helpers(
         assert node.helpers is not None
         woken = asyncio.Event()
         node.helpers.signals.subscribe("connected", woken.set)
-        await asyncio.wait_for(woken.wait(), 10)  # every receiver is called once Redis carries signals
+        await asyncio.wait_for(
+            woken.wait(), 10
+        )  # every receiver is called once Redis carries signals
     async with open_cluster_storage(settings) as storage:
         log = await storage.store.read_log(0, 100)
     assert [entry for entry in log if isinstance(entry.event, HelperDegraded)] == []  # type: ignore[union-attr]
