@@ -1,7 +1,9 @@
 """What a campaign does to Kafka from outside: sends records again, resets offsets, reads it."""
 
 import asyncio
+import time
 from collections import Counter
+from contextlib import closing
 from random import Random
 from typing import Any
 
@@ -16,6 +18,8 @@ WEBHOOKS_GROUP = "webhooks"
 AGAIN = 60
 FETCH_MS = 2_000
 READ_SECONDS = 20
+# Longer than Kafka takes a silent member for alive.
+EMPTY_SECONDS = 30
 
 
 async def send_again(settings: Settings, random: Random, share: float = 0.5) -> int:
@@ -58,32 +62,31 @@ async def _some(
 
 
 def reset_offsets(settings: Settings, *, forget: bool) -> None:
-    """Moves the group to the beginning of its topics, or makes Kafka forget it; none may be in it.
+    """Moves the group to the beginning of its topics, or makes Kafka forget it.
 
-    Blocking.
+    Blocking; waits until the last member that was killed is known to be dead.
     """
     topics = topics_of(settings)
     group = f"{topics.prefix}.{WEBHOOKS_GROUP}"
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
-    try:
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)) as admin:
+        deadline = time.monotonic() + EMPTY_SECONDS
+        while admin.describe_groups([group])[group]["group_state"] not in {"Empty", "Dead"}:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"group {group} has members still")
+            time.sleep(0.2)
         if forget:
             admin.delete_groups([group])
-            return
-        found = admin.list_group_offsets([group])[group]
-        done = admin.reset_group_offsets(group, dict.fromkeys(found, OffsetSpec.EARLIEST))
-        assert all(one["error"].errno == 0 for one in done.values()), done
-    finally:
-        admin.close()
+        else:
+            found = admin.list_group_offsets([group])[group]
+            done = admin.reset_group_offsets(group, dict.fromkeys(found, OffsetSpec.EARLIEST))
+            assert all(one["error"].errno == 0 for one in done.values()), done
 
 
 def delete_topics(settings: Settings) -> None:
     """What the relay asks an operator to do where Kafka and the store differ. Blocking."""
     topics = topics_of(settings)
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
-    try:
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)) as admin:
         admin.delete_topics([*topics.log, topics.dead_letters])
-    finally:
-        admin.close()
 
 
 async def all_records(settings: Settings) -> dict[TopicPartition, list[ConsumerRecord]]:
