@@ -13,6 +13,7 @@ from domain.event import Event
 from domain.ports.stored_rows import StoredRow
 from infra.benchmarks.revocation import measure
 from infra.cluster.kafka import connection_of, topics_of
+from infra.cluster.offline import shared_read_models
 from infra.local.services import temporary_folder
 from infra.offline import open_log
 from tests.support.client import Account, Client, client
@@ -24,7 +25,6 @@ from tests.support.webhook_receiver import WebhookReceiver
 
 PAGE = 5_000
 POLL_SECONDS = 0.02
-RELAY_LAG = "gatewayz_relay_lag_positions"
 
 
 @dataclass
@@ -115,13 +115,18 @@ class Site:
         assert (await self.published())[: len(stored)] == stored
 
     async def drained(self, timeout: float = 30) -> None:
-        """Waits until the relay and the read models have nothing left to do."""
-        await until(self._is_drained, timeout)
+        """Waits until the read models hold all that the store has now."""
+        head = len(await self.stored())
+        read_models = shared_read_models(self.cluster.settings())
 
-    async def _is_drained(self) -> bool:
-        relayed = [await self.metric(one.name, RELAY_LAG) for one in self.cluster.of("relay")]
-        lags = (await self.ready("api1"))[1]["checks"]["projection_lag_ms"]
-        return 0 in relayed and bool(lags) and not any(lags.values())
+        async def hold_all() -> bool:
+            active = [one for one in await read_models.generations() if one.is_active]
+            return all(one.position >= head for one in active)
+
+        try:
+            await until(hold_all, timeout)
+        finally:
+            await read_models.close()
 
 
 async def until(holds: Callable[[], Awaitable[bool]], timeout: float = 20) -> float:
