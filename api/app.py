@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api.auth import Authenticated
+from api.ending import AnsweredAtTheEnd
 from api.errors import add_error_handlers
 from api.hot import COLLECTION, MEMBER, HotRoutes
 from api.openapi import add_hot_routes, operation_id
@@ -23,7 +24,7 @@ def create_app(ports: ApiPorts) -> ASGIApp:
     """The application over these ports; it owns none of them."""
     rest = create_api(ports)
     app = Authenticated(HotRoutes(rest, rest, submit_job, jobs.get_job), ports)
-    return RequestIds(BoundedBodies(app, ports.limits), ports.ids)
+    return RequestIds(AnsweredAtTheEnd(BoundedBodies(app, ports.limits)), ports.ids)
 
 
 def create_api(ports: ApiPorts) -> FastAPI:

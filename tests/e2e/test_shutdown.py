@@ -63,6 +63,26 @@ async def test_jobs_that_do_not_end_in_time_are_run_after_the_next_start(
         assert await again(process, owner, job_ids) == ["succeeded"] * 5
 
 
+async def test_whoever_waits_for_a_job_at_the_end_is_told_to_try_again(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    upstream.script(silence())
+    config = configuration(upstream.base_url, dispatch={"drain_timeout": 0.3})
+    async with (
+        engine_process(tmp_path, config) as process,
+        client(process.base_url, ADMIN_KEY) as admin,
+    ):
+        owner = await admin.account()
+        job_id = await owner.submit()
+        waiting = asyncio.create_task(owner.get(f"/v1/jobs/{job_id}?wait=50"))
+        await all_in_flight(upstream, 1)
+        assert await process.stop() == 0
+        reply = await waiting
+        assert "Traceback" not in process.output
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert reply.error["code"] == "service_unavailable"
+
+
 async def test_a_second_engine_on_the_same_data_is_refused(
     tmp_path: Path, upstream: ScriptedProvider
 ) -> None:
