@@ -20,6 +20,7 @@ from random import Random
 from typing import Any
 
 from adapters.postgres.relay import PostgresRelayProgress
+from domain.inference.events import JobFailed
 from infra.cluster.storage import open_cluster_storage
 from infra.settings import Settings
 from tests.chaos.cluster_faults import Chaos
@@ -29,6 +30,7 @@ from tests.chaos.cluster_plan import LONG, SHORT, ClusterPlan, cluster_plan
 from tests.chaos.cluster_world import ClusterCustomers, MoodyReceiver, customers_session
 from tests.chaos.oracle import Verdict, read_history
 from tests.chaos.world import Upstream
+from tests.support.client import ENDED
 from tests.support.cluster import NodeProcess, Role, running_cluster
 from tests.support.scripted_provider import ScriptedProvider
 
@@ -50,6 +52,8 @@ SETTINGS: dict[str, Any] = {
     },
     "storage": {"durability": "disk"},
 }
+# How jobs may fail: only those that the upstream refuses for what is in them.
+CUSTOMERS_OWN = {"invalid_request"}
 DRAIN_SECONDS = 120.0
 LOOK_SECONDS = 0.5
 ASKED_AT_ONCE = 40
@@ -86,6 +90,8 @@ async def campaign(todo: ClusterPlan, folder: Path) -> Verdict:
     ids = {recorded.stream for recorded in history.log}
     verdict.forbid("accepted jobs that are lost", sorted({*customers.accepted.values()} - ids))
     verdict.forbid("replies that nobody should get", customers.broken)
+    faulty = [r for r in history.of(JobFailed) if r.event.failure.code not in CUSTOMERS_OWN]
+    verdict.forbid("jobs that failed by our own fault", [f"{r.stream}: {r.event}" for r in faulty])
     check_webhooks(history, receiver, customers.secrets, verdict)
     _note_figures(chaos, customers, verdict)
     verdict.figures["upstream calls"] = sum(behaviour.calls.values())
@@ -143,15 +149,18 @@ async def _drained(settings: Settings, receiver: MoodyReceiver, verdict: Verdict
 async def _check_answers(customers: ClusterCustomers, todo: ClusterPlan, verdict: Verdict) -> None:
     """Every job has ended, as any node tells, and those that succeeded have their own answer."""
     turn, jobs = asyncio.Semaphore(ASKED_AT_ONCE), {job.number: job for job in todo.jobs}
-    unended, wrong = list[str](), list[str]()
+    unended, changed, wrong = list[str](), list[str](), list[str]()
 
     async def check(number: int, job_id: str) -> None:
         job, path = jobs[number], f"/v1/jobs/{job_id}"
         async with turn:
             reply = await customers.persistently(lambda me: me.get(path), job.account)
-            if reply.json["status"] in {"queued", "running"}:
+            status = reply.json["status"]
+            if status not in ENDED:
                 unended.append(job_id)
-            elif reply.json["status"] == "succeeded":
+            if customers.told.get(number, status) != status:
+                changed.append(f"{job_id}: {customers.told[number]}, then {status}")
+            if status == "succeeded":
                 result = await customers.persistently(
                     lambda me: me.get(f"{path}/result"), job.account
                 )
@@ -160,6 +169,8 @@ async def _check_answers(customers: ClusterCustomers, todo: ClusterPlan, verdict
 
     await asyncio.gather(*(check(*one) for one in customers.accepted.items()))
     verdict.forbid("jobs that are said to run", unended)
+    verdict.figures["customers who waited for the end"] = len(customers.told)
+    verdict.forbid("jobs that ended in one way and then in another", changed)
     verdict.forbid("answers that are not the job's own", wrong)
 
 

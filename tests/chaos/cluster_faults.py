@@ -17,22 +17,32 @@ from aiokafka.errors import KafkaError as AioKafkaError
 from kafka.errors import KafkaError
 
 from adapters.postgres.leadership import DUTY_LOCKS
+from domain.errors import StoreUnavailable
+from domain.ports.read_models import ReadModelUnavailable
 from infra.local.services import LocalServer
+from infra.offline import LogSource, open_read_models
 from infra.settings import Settings
+from projections.catalogue import PROJECTIONS
 from tests.chaos.cluster_kafka import delete_topics, reset_offsets, send_again
-from tests.chaos.cluster_keeper import Keeper
+from tests.chaos.cluster_keeper import LAST_WORDS, Keeper
 from tests.chaos.cluster_plan import ClusterPlan, Fault, FaultKind
 from tests.chaos.cluster_services import frozen
 from tests.chaos.cluster_world import MoodyReceiver
 from tests.support.cluster import Cluster, NodeProcess, Role
+from workers.projector import rebuild
 
 ASK_SECONDS = 0.5
 LEADER_SECONDS = 20
+END_SECONDS = 30
 LEADS = re.compile(r"^gatewayz_leader\{.*\} 1\.0$", re.MULTILINE)
 # How soon after it is let go a relay that has fallen behind is in the middle of a batch.
 BATCH_SECONDS = 0.08
 # What a fault may meet because of another one: it then does not happen.
-IN_THE_WAY = (KafkaError, AioKafkaError, psycopg.Error, TimeoutError, OSError)
+IN_THE_WAY = (
+    *(KafkaError, AioKafkaError, psycopg.Error, TimeoutError, OSError),
+    *(StoreUnavailable, ReadModelUnavailable),
+)
+NAMES = tuple(projection.name for projection in PROJECTIONS)
 
 
 @dataclass
@@ -96,6 +106,8 @@ class Chaos:
         named: dict[FaultKind, Callable[[Fault, Random], Awaitable[bool]]] = {
             "node killed": self._node_killed,
             "node frozen": self._node_frozen,
+            "node stopped": self._node_stopped,
+            "read models rebuilt": self._rebuilt,
             "connections cut": self._connections_cut,
             "relay killed in a batch": self._relay_killed,
             "relay deposed": lambda fault, _: self._deposed("relay", fault),
@@ -141,6 +153,29 @@ class Chaos:
         async with self._frozen(node):
             await asyncio.sleep(fault.seconds)
         return True
+
+    async def _node_stopped(self, fault: Fault, _: Random) -> bool:
+        """As at a deployment: SIGTERM, and it ends well, whatever is away just then."""
+        node = self.keeper.free(fault.dice)
+        if node is None:
+            return False
+        async with self.keeper.hands_on[node.name]:
+            was_up = self.keeper.is_up(node)
+            self.keeper.hold_down(node)
+            status = await self._end(node)
+            if was_up and status != 0:
+                words = node.output[-LAST_WORDS:]
+                self.keeper.fallen.append(f"{node.name} after SIGTERM: {status}:\n{words}\n")
+            await asyncio.sleep(fault.seconds)
+            self.keeper.let_go(node)
+        return True
+
+    async def _rebuilt(self, fault: Fault, _: Random) -> bool:
+        """As by the command line: built anew beside, from either log, and swapped in."""
+        source: LogSource = "store" if fault.dice < 0.5 else "kafka"
+        async with open_read_models(self.settings, source) as offline:
+            log = offline.log.read_log
+            return not await rebuild(offline.read_models, offline.replayed, NAMES, truth=log)
 
     @asynccontextmanager
     async def _frozen(self, node: NodeProcess) -> AsyncIterator[None]:
@@ -247,12 +282,15 @@ class Chaos:
             await stack.enter_async_context(self._locks["kafka"])
             yield
 
-    async def _end(self, node: NodeProcess) -> None:
-        if node.is_alive:
-            try:
-                await node.stop(20)
-            except AssertionError:
-                node.kill()
+    async def _end(self, node: NodeProcess) -> int | None:
+        """Its exit status after SIGTERM; None when it had to be killed."""
+        if not node.is_alive:
+            return 0
+        try:
+            return await node.stop(END_SECONDS)
+        except AssertionError:
+            node.kill()
+            return None
 
     async def _receiver_failing(self, fault: Fault, _: Random) -> bool:
         self.receiver.is_failing = True

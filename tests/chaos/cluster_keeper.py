@@ -62,6 +62,10 @@ class Keeper:
         """It is started again."""
         self._held_down.discard(node.name)
 
+    def is_up(self, node: NodeProcess) -> bool:
+        """Whether it has started, and nobody has done anything to this life of it."""
+        return node.is_alive and node.name not in self._doomed
+
     async def all_up(self) -> None:
         """Returns once every node runs."""
         while not all(node.is_alive and node.base_url for node in self._cluster.nodes.values()):

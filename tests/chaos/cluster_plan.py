@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
+from domain.inference.events import LANES
 from tests.chaos.plan import JobPlan, Plan, plan_job
 
 FaultKind = Literal[
     "node killed",
     "node frozen",
+    "node stopped",
     "broker stopped",
     "broker killed",
     "broker frozen",
@@ -30,6 +32,7 @@ FaultKind = Literal[
     "records sent again",
     "leaders killed behind old records",
     "topics deleted",
+    "read models rebuilt",
     "offsets reset",
     "offsets forgotten",
     "receiver failing",
@@ -39,6 +42,11 @@ TWICE_SHARE = 0.15
 # The upstream takes so many times longer than that of one engine: more runs at each moment.
 SLOWNESS = 4
 NO_WEBHOOK_SHARE = 0.1
+WATCHED_SHARE = 0.2
+LANE_WEIGHTS = (2, 7, 1)
+# Of the jobs so many have prompts and answers that are kept as blobs.
+LONG_SHARE = 0.08
+PADDING = (1_500, 20_000)
 BURST_SHARE = 0.4
 BURSTS = 5
 # Of so many accounts one has an endpoint, and one has credit for a part of its jobs only.
@@ -82,6 +90,7 @@ LONG = Scale(
     faults={
         "node killed": Some(60, 0.0, 3.0),
         "node frozen": Some(12, 0.5, 9.0),
+        "node stopped": Some(12, 0.0, 1.0),
         "broker stopped": Some(1, 20.0, 20.0),
         "broker killed": Some(2, 0.0, 5.0),
         "broker frozen": Some(1, 2.0, 12.0),
@@ -98,6 +107,7 @@ LONG = Scale(
         "records sent again": Some(8),
         "leaders killed behind old records": Some(3),
         "topics deleted": Some(1),
+        "read models rebuilt": Some(3),
         "offsets reset": Some(1),
         "offsets forgotten": Some(1),
         "receiver failing": Some(3, 2.0, 8.0),
@@ -110,6 +120,7 @@ SHORT = Scale(
     faults={
         "node killed": Some(5, 0.0, 0.5),
         "node frozen": Some(1, 4.0, 5.0),
+        "node stopped": Some(1),
         "broker stopped": Some(1, 3.0, 3.0),
         "postgres killed": Some(1),
         "redis killed": Some(1, 0.0, 0.5),
@@ -160,6 +171,9 @@ def _job(random: Random, number: int, bursts: list[float], scale: Scale) -> JobP
         delay=SLOWNESS * job.delay,
         account=random.randrange(scale.accounts),
         twice=random.random() < TWICE_SHARE,
+        watched=random.random() < WATCHED_SHARE,
+        lane=random.choices(LANES, LANE_WEIGHTS)[0],
+        padding=random.randrange(*PADDING) if random.random() < LONG_SHARE else 0,
         has_webhook=random.random() >= NO_WEBHOOK_SHARE,
         at=random.choice(bursts) if in_burst else random.uniform(0, scale.seconds),
     )

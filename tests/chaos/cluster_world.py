@@ -12,7 +12,7 @@ from aiohttp import web
 from tests.chaos.cluster_plan import ClusterPlan
 from tests.chaos.plan import JobPlan
 from tests.chaos.world import FAILED_WEBHOOKS, Customers
-from tests.support.client import Answer
+from tests.support.client import ENDED, Answer
 from tests.support.webhook_receiver import Reply, WebhookReceiver
 
 # How often somebody looks at what the read models say, and at what.
@@ -26,6 +26,7 @@ LOOKS = (
 )
 LOOKED_AT = {200, 503}
 REQUEST_SECONDS = 10
+WAIT_SECONDS = 6
 # A webhook that is answered after so long counts as failed.
 SLOW_SECONDS = 4.0
 
@@ -46,6 +47,8 @@ class ClusterCustomers(Customers):
         super().__init__(address, campaign, session, f"{receiver.url}/own")
         self.refused: set[int] = set()
         self.sent_twice = 0
+        # What customers were told who waited for the end of their job.
+        self.told: dict[int, str] = {}
         # The signing secret of each path that an endpoint is at.
         self.secrets: dict[str, str] = {}
         self._plan, self._receiver = campaign, receiver
@@ -73,8 +76,19 @@ class ClusterCustomers(Customers):
     async def submit(self, job: JobPlan) -> None:
         if await self._is_refused(job):
             self.refused.add(job.number)
-        else:
-            await super().submit(job)
+            return
+        await super().submit(job)
+        if job.watched:
+            await self._watch(job, f"/v1/jobs/{self.accepted[job.number]}?wait={WAIT_SECONDS}")
+
+    async def _watch(self, job: JobPlan, path: str) -> None:
+        while job.number not in self.told:
+            reply = await self.persistently(lambda me: me.get(path), job.account)
+            if reply.status != 200:
+                self.broken.append(f"{path}: {reply.status} {reply.body[:500]!r}")
+                return
+            if reply.json["status"] in ENDED:
+                self.told[job.number] = reply.json["status"]
 
     async def _is_refused(self, job: JobPlan) -> bool:
         """Sends the job, once or twice at once; whether it was refused for want of credit."""

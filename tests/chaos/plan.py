@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+from domain.inference.events import Lane
 from tests.support.client import chat
 
 Nature = Literal["answered", "slow", "flaky", "refused"]
@@ -23,7 +24,8 @@ class JobPlan:
     """One job: how the upstream treats it, after how long, and what its customer does.
 
     `account` is the number of the one that pays. A job that is sent `twice` is so at once, to two
-    nodes. `at`: seconds after the first job.
+    nodes; the customer of one that is `watched` waits for its end. `padding`: words that make
+    prompt and answer long. `at`: seconds after the first job.
     """
 
     number: int
@@ -33,7 +35,10 @@ class JobPlan:
     deadline: str | None
     account: int = 0
     twice: bool = False
+    watched: bool = False
     has_webhook: bool = True
+    lane: Lane | None = None
+    padding: int = 0
     at: float = 0.0
 
     @property
@@ -43,17 +48,19 @@ class JobPlan:
 
     @property
     def prompt(self) -> str:
-        return f"job {self.number} of the campaign"
+        return f"job {self.number} of the campaign" + " please" * self.padding
 
     @property
     def answer(self) -> str:
-        return f"the answer to job {self.number}"
+        return f"the answer to job {self.number}" + " indeed" * self.padding
 
     def submission(self, webhook_url: str) -> dict[str, Any]:
         """The body of `POST /v1/jobs`."""
         optional: dict[str, Any] = {} if self.deadline is None else {"deadline": self.deadline}
         if self.has_webhook:
             optional["webhook"] = {"url": webhook_url}
+        if self.lane is not None:
+            optional["lane"] = self.lane
         return chat(self.prompt, metadata={"number": str(self.number)}, **optional)
 
 
