@@ -66,11 +66,18 @@ async def rebuild(
 
     Returns those that could not be built, each with its error; empty when all went well.
     `progress` gets the events done and the events to do. `truth` is as the projector has it.
+    A log that cannot be read leaves nothing half built behind.
     """
     built = [await read_models.build(name) for name in names]
-    there = [g for g in await read_models.generations() if g.name in names]
-    await discard_strangers(read_models, there, truth or store.read_log)
-    return await catch_up(read_models, store, built, progress)
+    try:
+        there = [g for g in await read_models.generations() if g.name in names]
+        await discard_strangers(read_models, there, truth or store.read_log)
+        return await catch_up(read_models, store, built, progress)
+    except StoreUnavailable:
+        keys = {generation.key for generation in built}
+        there = [g for g in await read_models.generations() if g.key in keys]
+        await read_models.discard([g for g in there if not g.is_active])
+        raise
 
 
 async def catch_up(

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.sql.read_models import SqlReadModels
 from adapters.system.clock import SystemClock
+from domain.errors import StoreUnavailable
 from domain.event import Event, Recorded
 from domain.ports.event_store import LogEntry, Unreadable
 from domain.ports.read_models import Generation, ReadModelUnavailable
@@ -150,6 +151,24 @@ async def test_a_copy_of_the_log_that_is_behind_makes_no_strangers(tmp_path: Pat
         assert await asyncio.wait_for(built, SOON) == ()
         numbers = {g.name: g.number for g in await read_models.generations()}
         assert numbers == {"jobs": 2, "balances": 2, "ledger": 1, "webhook_deliveries": 1}
+
+
+class _Away(StoredSimulation):
+    """A log that cannot be read."""
+
+    async def read_log(self, after: int, limit: int) -> Sequence[LogEntry]:
+        raise StoreUnavailable("the log is away")
+
+
+async def test_a_rebuild_from_a_log_that_is_away_leaves_nothing_behind(tmp_path: Path) -> None:
+    log = granted()
+    async with opened(tmp_path / "db") as read_models:
+        async with following(log, read_models) as projector:
+            assert await projector.caught_up(1, SOON)
+        before = await read_models.generations()
+        with pytest.raises(StoreUnavailable):
+            await rebuild(read_models, _Away(log), ["jobs"], truth=log.read)
+        assert await read_models.generations() == before
 
 
 async def test_waiting_for_a_position_that_never_comes_ends_in_vain(tmp_path: Path) -> None:
