@@ -163,14 +163,23 @@ async def test_a_wallet_that_is_not_the_ledger_is_named(site: Site, account: Acc
     assert [one["subject"] for one in json.loads(done.stdout)["violations"]] == [account.account_id]
 
 
-async def test_without_kafka_the_store_is_replayed_when_asked(site: Site) -> None:
+async def test_without_kafka_the_store_is_replayed_when_asked_and_kafka_goes_on_from_there(
+    site: Site, account: Account
+) -> None:
     await asyncio.to_thread(site.cluster.kafka.stop)
     try:
-        refused = await proved(site)
-        assert refused.exit_code == 2
-        assert "Kafka" in refused.stderr
-        verified = await proved(site, "--from", "store")
-        assert verified.exit_code == 0, verified.stdout + verified.stderr
-        assert set(await generations(site)) == NAMES
+        job_ids = [await account.submit() for _ in range(3)]
+        for arguments in (("rebuild", "jobs"), ("verify",)):
+            refused = await command(site, "projections", *arguments)
+            assert refused.exit_code == 2
+            assert "Kafka" in refused.stderr
+            done = await command(site, "projections", *arguments, "--from", "store")
+            assert done.exit_code == 0, done.stdout + done.stderr
+        assert len((await account.get("/v1/jobs")).json["data"]) == 3
+        shown = await command(site, "projections", "status", "--json")
+        assert len(shown.stdout.splitlines()) == len(NAMES)  # nothing half built is left
     finally:
         await asyncio.to_thread(site.cluster.kafka.start)
+    await asyncio.gather(*(account.finished(job_id, 40) for job_id in job_ids))
+    await site.drained()
+    assert (await proved(site)).exit_code == 0

@@ -21,11 +21,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROLES: tuple[Role, ...] = ("api", "api", "work", "work", "project", "project", "relay", "relay")
 TAKEOVER_SECONDS = 3.0
 HISTORY = 600
+DISPATCH = {"drain_timeout": 3, "lease_seconds": 3}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site() -> AsyncIterator[Site]:
-    async with running_site(*ROLES) as opened:
+    async with running_site(*ROLES, dispatch=DISPATCH) as opened:
         yield opened
 
 
@@ -135,6 +136,30 @@ async def test_a_worker_that_is_told_to_end_finishes_what_it_runs(
     site.upstream.default = answer()
     assert (await account.finished(await account.submit()))["status"] == "succeeded"
     await worker.start()
+
+
+async def test_what_a_worker_cannot_finish_in_time_is_run_by_another(
+    site: Site, account: Account
+) -> None:
+    site.upstream.script(answer(delay=60))
+    job_id = await account.submit()
+    await account.running(job_id)
+    worker = await worker_with_a_job(site)
+    assert await worker.stop() == 0
+    job = await account.finished(job_id)
+    assert job["status"] == "succeeded"
+    timeline = await account.timeline(job_id)
+    assert timeline.count("inference.job.started") == 2
+    assert timeline.count("inference.job.lease_expired") == 1
+    await worker.start()
+
+
+async def worker_with_a_job(site: Site) -> NodeProcess:
+    while True:
+        for node in site.cluster.of("work"):
+            if await site.metric(node.name, "gatewayz_jobs_running") == 1:
+                return node
+        await asyncio.sleep(0.02)
 
 
 async def test_an_api_node_that_is_told_to_end_answers_what_it_was_asked(
