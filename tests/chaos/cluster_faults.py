@@ -33,7 +33,7 @@ from workers.projector import rebuild
 
 ASK_SECONDS = 0.5
 LEADER_SECONDS = 20
-END_SECONDS = 30
+END_SECONDS = 90
 LEADS = re.compile(r"^gatewayz_leader\{.*\} 1\.0$", re.MULTILINE)
 # How soon after it is let go a relay that has fallen behind is in the middle of a batch.
 BATCH_SECONDS = 0.08
