@@ -2,12 +2,15 @@
 
 import asyncio
 import gc
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from typing import Any, Protocol
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -16,10 +19,16 @@ from infra.settings import Settings
 
 # Open connections (long polls, live timelines) get this long at a shutdown.
 CLOSE_SECONDS = 5
+# Beyond these and the time that running jobs get, whatever has not ended by then hangs.
+PATIENCE_SECONDS = 35.0
+# What the process ends with then.
+EXIT_HUNG = 1
 BACKLOG = 4096
 # Longer than the 60 s for which load balancers keep a connection: one that we closed first could
 # be just about to carry a request.
 KEEP_ALIVE_SECONDS = 75
+
+log = structlog.get_logger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -62,40 +71,34 @@ Opened = AbstractAsyncContextManager[Node]
 
 
 async def serve(
-    settings: Settings, open_node: Callable[[], Opened], announce: Callable[[str], None]
+    settings: Settings,
+    open_node: Callable[[], Opened],
+    announce: Callable[[str], None],
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains. `announce` gets the base URL once ready.
 
     Raises what ended the node when one of its parts failed, and `OSError` when the address
-    cannot be bound: before anything is written.
+    cannot be bound: before anything is written. A process that then does not come to its end,
+    because a service hangs, is ended as if it were killed.
     """
     configure_logs(settings)
+    patience_seconds += CLOSE_SECONDS + settings.dispatch.drain_timeout
     with _bound(settings) as sockets:
-        await _serve(settings, sockets, open_node, announce)
-
-
-async def _serve(
-    settings: Settings,
-    sockets: list[socket.socket],
-    open_node: Callable[[], Opened],
-    announce: Callable[[str], None],
-) -> None:
-    async with open_node() as running:
-        server = _server(running.app)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _ask_to_end, server)
-        serving = asyncio.create_task(server.serve(sockets))
-        await _until_started(server, serving)
-        # What lives now lives as long as the process: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        announce(f"http://{settings.host}:{sockets[0].getsockname()[1]}")
-        await asyncio.wait({serving, running.failed}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
-    if running.failed.done():
-        running.failed.result()
+        async with open_node() as running:
+            server = _server(running.app)
+            _end_on_signals(server, patience_seconds)
+            serving = asyncio.create_task(server.serve(sockets))
+            await _until_started(server, serving)
+            # What lives now lives as long as the process: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            announce(f"http://{settings.host}:{sockets[0].getsockname()[1]}")
+            await asyncio.wait({serving, running.failed}, return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            await serving
+        if running.failed.done():
+            running.failed.result()
 
 
 @contextmanager
@@ -123,5 +126,18 @@ async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
         await asyncio.sleep(0.005)
 
 
-def _ask_to_end(server: _Server) -> None:
-    server.should_exit = True
+def _end_on_signals(server: _Server, patience_seconds: float) -> None:
+    def ask_to_end() -> None:
+        server.should_exit = True
+        giving_up = threading.Timer(patience_seconds, _end_now)
+        giving_up.daemon = True
+        giving_up.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ask_to_end)
+
+
+def _end_now() -> None:
+    """Threads that wait for a database that hangs would keep the interpreter from ending."""
+    log.error("node.hung")
+    os._exit(EXIT_HUNG)
