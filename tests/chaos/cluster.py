@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,7 +21,10 @@ from random import Random
 from typing import Any
 
 from adapters.postgres.relay import PostgresRelayProgress
+from domain.access.events import AccountOpened
+from domain.billing.events import CreditGranted
 from domain.inference.events import JobFailed
+from domain.money import usd_to_picodollars
 from infra.cluster.storage import open_cluster_storage
 from infra.settings import Settings
 from tests.chaos.cluster_faults import Chaos
@@ -28,7 +32,7 @@ from tests.chaos.cluster_keeper import Keeper
 from tests.chaos.cluster_oracle import check_webhooks, inspect_cluster, to_be_told
 from tests.chaos.cluster_plan import LONG, SHORT, ClusterPlan, cluster_plan
 from tests.chaos.cluster_world import ClusterCustomers, MoodyReceiver, customers_session
-from tests.chaos.oracle import Verdict, read_history
+from tests.chaos.oracle import History, Verdict, read_history
 from tests.chaos.world import Upstream
 from tests.support.client import ENDED
 from tests.support.cluster import NodeProcess, Role, running_cluster
@@ -72,7 +76,6 @@ async def campaign(todo: ClusterPlan, folder: Path) -> Verdict:
         keeper = Keeper(cluster)
         session = await stack.enter_async_context(customers_session())
         customers = ClusterCustomers(lambda: keeper.address(random), todo, session, receiver)
-        await customers.open_accounts()
         settings = cluster.settings()
         chaos = Chaos(cluster, settings, keeper, receiver)
         early = Verdict()
@@ -92,6 +95,7 @@ async def campaign(todo: ClusterPlan, folder: Path) -> Verdict:
     verdict.forbid("replies that nobody should get", customers.broken)
     faulty = [r for r in history.of(JobFailed) if r.event.failure.code not in CUSTOMERS_OWN]
     verdict.forbid("jobs that failed by our own fault", [f"{r.stream}: {r.event}" for r in faulty])
+    _check_credits(history, customers, todo, verdict)
     check_webhooks(history, receiver, customers.secrets, verdict)
     _note_figures(chaos, customers, verdict)
     verdict.figures["upstream calls"] = sum(behaviour.calls.values())
@@ -172,6 +176,22 @@ async def _check_answers(customers: ClusterCustomers, todo: ClusterPlan, verdict
     verdict.figures["customers who waited for the end"] = len(customers.told)
     verdict.forbid("jobs that ended in one way and then in another", changed)
     verdict.forbid("answers that are not the job's own", wrong)
+
+
+def _check_credits(
+    history: History, customers: ClusterCustomers, todo: ClusterPlan, verdict: Verdict
+) -> None:
+    """Every account got its credit once, and those whose key got lost got none."""
+    granted: Counter[str] = Counter()
+    for recorded in history.of(CreditGranted):
+        granted[recorded.account_id] += recorded.event.picodollars
+    planned = {
+        account.account_id: usd_to_picodollars(todo.accounts[number].credit_usd)
+        for number, account in customers.accounts.items()
+    }
+    verdict.figures["accounts opened"] = len(history.of(AccountOpened))
+    wrong = [one for one in granted | planned if granted[one] != planned.get(one)]
+    verdict.forbid("accounts with other credit than they were given", wrong)
 
 
 async def _stop(nodes: Sequence[NodeProcess]) -> list[str]:

@@ -21,7 +21,6 @@ from domain.errors import StoreUnavailable
 from domain.ports.read_models import ReadModelUnavailable
 from infra.local.services import LocalServer
 from infra.offline import LogSource, open_read_models
-from infra.serve import EXIT_HUNG
 from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
 from tests.chaos.cluster_kafka import delete_topics, reset_offsets, send_again
@@ -36,6 +35,7 @@ ASK_SECONDS = 0.5
 LEADER_SECONDS = 20
 # What a node itself takes for a hang, with the time that these settings give to running jobs.
 END_SECONDS = 55
+HUNG = "node.hung"
 LEADS = re.compile(r"^gatewayz_leader\{.*\} 1\.0$", re.MULTILINE)
 # How soon after it is let go a relay that has fallen behind is in the middle of a batch.
 BATCH_SECONDS = 0.08
@@ -165,9 +165,9 @@ class Chaos:
             was_up = self.keeper.is_up(node)
             self.keeper.hold_down(node)
             status = await self._end(node)
+            words = node.output[-LAST_WORDS:]
             # One that ended itself because a service hangs is as good as one that was killed.
-            if was_up and status not in {0, EXIT_HUNG}:
-                words = node.output[-LAST_WORDS:]
+            if was_up and status != 0 and HUNG not in words:
                 self.keeper.fallen.append(f"{node.name} after SIGTERM: {status}:\n{words}\n")
             await asyncio.sleep(fault.seconds)
             self.keeper.let_go(node)

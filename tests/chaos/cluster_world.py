@@ -2,17 +2,18 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from random import Random
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from tests.chaos.cluster_plan import ClusterPlan
+from tests.chaos.cluster_plan import AccountPlan, ClusterPlan
 from tests.chaos.plan import JobPlan
 from tests.chaos.world import FAILED_WEBHOOKS, Customers
-from tests.support.client import ENDED, Answer
+from tests.support.client import ENDED, Account, Answer
 from tests.support.webhook_receiver import Reply, WebhookReceiver
 
 # How often somebody looks at what the read models say, and at what.
@@ -52,17 +53,7 @@ class ClusterCustomers(Customers):
         # The signing secret of each path that an endpoint is at.
         self.secrets: dict[str, str] = {}
         self._plan, self._receiver = campaign, receiver
-
-    async def open_accounts(self) -> None:
-        """Opens all accounts and registers their endpoints; nothing may fail meanwhile."""
-        for account in self._plan.accounts:
-            await self.open_account(account.credit_usd)
-            if account.has_endpoint:
-                url = f"{self._receiver.url}/{account.number}"
-                body = {"name": "chaos", "url": url, "event_types": ["*"]}
-                reply = await self.owner(account.number).post("/v1/webhook_endpoints", body)
-                assert reply.status == 201, reply.body
-                self.secrets[f"/hook/{account.number}"] = reply.json["signing_secret"]
+        self._opening = {account.number: asyncio.Lock() for account in campaign.accounts}
 
     async def run(self) -> None:
         """Returns when every job is accepted or refused, and every cancellation answered."""
@@ -74,12 +65,48 @@ class ClusterCustomers(Customers):
                 customers.create_task(self.submit(job))
 
     async def submit(self, job: JobPlan) -> None:
+        async with self._opening[job.account]:
+            if job.account not in self.accounts:
+                await self._open(self._plan.accounts[job.account])
         if await self._is_refused(job):
             self.refused.add(job.number)
             return
         await super().submit(job)
         if job.watched:
             await self._watch(job, f"/v1/jobs/{self.accepted[job.number]}?wait={WAIT_SECONDS}")
+
+    async def _open(self, planned: AccountPlan) -> None:
+        """Opens an account, and another one where the key was in an answer that got lost."""
+        api_key, tries = None, 0
+        while api_key is None:
+            tries += 1
+            body, key = {"name": f"Chaos {planned.number}"}, f"account-{planned.number}-{tries}"
+            reply = await self._create("/admin/accounts", body, key)
+            account_id, api_key = reply["account"]["id"], reply["api_key"]
+        credit = {"amount_usd": planned.credit_usd, "reason": "chaos"}
+        await self._create(f"/admin/accounts/{account_id}/credits", credit, f"credit-{account_id}")
+        opened = Account(self.admin(), account_id, api_key)
+        if planned.has_endpoint:
+            url = f"{self._receiver.url}/{planned.number}"
+            endpoint = {"name": "chaos", "url": url, "event_types": ["*"]}
+            reply = await self._create("/v1/webhook_endpoints", endpoint, "endpoint", opened)
+            if reply["signing_secret"] is not None:
+                self.secrets[f"/hook/{planned.number}"] = reply["signing_secret"]
+        self.accounts[planned.number] = opened
+
+    async def _create(
+        self, path: str, body: dict[str, Any], key: str, by: Account | None = None
+    ) -> Any:
+        """Asks until it is made, under one Idempotency-Key, each time at any of the nodes."""
+
+        def ask() -> Awaitable[Answer]:
+            client = self.admin()
+            client = client if by is None else client.with_key(by.api_key)
+            return client.post(path, body, **{"idempotency-key": key})
+
+        reply = await self.insist(ask)
+        assert reply.status == 201, f"{path}: {reply.status} {reply.body!r}"
+        return reply.json
 
     async def _watch(self, job: JobPlan, path: str) -> None:
         while job.number not in self.told:
@@ -103,8 +130,9 @@ class ClusterCustomers(Customers):
         """Reads at random until cancelled: nobody may get anything but an answer or a 503."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            owner = self.owner(random.randrange(len(self._plan.accounts)))
-            path = random.choice(LOOKS)
+            if not self.accounts:
+                continue
+            owner, path = self.owner(random.choice([*self.accounts])), random.choice(LOOKS)
             with suppress(aiohttp.ClientError, TimeoutError, OSError):
                 self._note(path, await owner.get(path))
 

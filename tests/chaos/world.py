@@ -57,17 +57,17 @@ class Customers:
         # Replies that no customer should ever get.
         self.broken: list[str] = []
         self._address, self._campaign, self._session, self._hook = address, campaign, session, hook
-        self._accounts: list[Account] = []
+        self.accounts: dict[int, Account] = {}
         self._released = asyncio.Semaphore(0)
 
     def owner(self, number: int = 0) -> Account:
         """An account that pays for the campaign, wherever an engine listens now."""
-        opened = self._accounts[number]
-        return Account(self._admin(), opened.account_id, opened.api_key or "")
+        opened = self.accounts[number]
+        return Account(self.admin(), opened.account_id, opened.api_key or "")
 
-    async def open_account(self, credit_usd: str = "1000.00") -> None:
-        """Opens one more account; nothing may fail meanwhile."""
-        self._accounts.append(await self._admin().account(credit_usd, "Chaos"))
+    async def open_account(self) -> None:
+        """Opens the first account; nothing may fail meanwhile."""
+        self.accounts[0] = await self.admin().account("1000.00", "Chaos")
 
     def release(self, jobs: int) -> None:
         """Lets so many more jobs be submitted."""
@@ -84,10 +84,14 @@ class Customers:
     async def persistently(
         self, ask: Callable[[Account], Awaitable[Answer]], account: int = 0
     ) -> Answer:
+        """What an account asks, until an engine is there to answer."""
+        return await self.insist(lambda: ask(self.owner(account)))
+
+    async def insist(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Asks until an engine is there to answer."""
         while True:
             try:
-                reply = await ask(self.owner(account))
+                reply = await ask()
                 if reply.status < 500 or len(self.broken) > MAX_BROKEN:
                     return reply
                 if reply.status != 503:
@@ -114,7 +118,8 @@ class Customers:
             lambda me: me.post("/v1/jobs", submission, **headers), job.account
         )
 
-    def _admin(self) -> Client:
+    def admin(self) -> Client:
+        """The administrator, wherever an engine listens now."""
         return Client(self._session, self._address(), ADMIN_KEY)
 
 
