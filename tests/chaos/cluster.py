@@ -20,13 +20,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from adapters.postgres.event_store import PostgresEventStore
 from adapters.postgres.relay import PostgresRelayProgress
 from domain.access.events import AccountOpened
 from domain.billing.events import CreditGranted
+from domain.errors import StoreUnavailable
 from domain.inference.events import JobFailed
 from domain.money import usd_to_picodollars
+from domain.ports.read_models import ReadModelUnavailable
 from infra.cluster.storage import open_cluster_storage
 from infra.settings import Settings
+from infra.storage import Storage
 from tests.chaos.cluster_faults import Chaos
 from tests.chaos.cluster_keeper import Keeper
 from tests.chaos.cluster_oracle import check_webhooks, inspect_cluster, to_be_told
@@ -80,14 +84,14 @@ async def campaign(todo: ClusterPlan, folder: Path) -> Verdict:
         chaos = Chaos(cluster, settings, keeper, receiver)
         early = Verdict()
         await _break_everything(todo, customers, chaos, random)
-        await _drained(settings, receiver, early)
+        await drained(settings, receiver, early)
         await _check_answers(customers, todo, early)
         await keeper.stop()
         early.forbid("nodes that ended by themselves", keeper.fallen)
         # What the others record at their end is relayed and projected too.
-        ill = await _stop(cluster.of("api", "work"))
-        await _drained(settings, receiver, early)
-        ill += await _stop(cluster.of("project", "relay"))
+        ill = await ended(cluster.of("api", "work"))
+        await drained(settings, receiver, early)
+        ill += await ended(cluster.of("project", "relay"))
         early.forbid("nodes that did not end well after SIGTERM", ill)
         verdict, history = await inspect_cluster(settings)
     ids = {recorded.stream for recorded in history.log}
@@ -122,32 +126,40 @@ async def _break_everything(
         looking.result()
 
 
-async def _drained(settings: Settings, receiver: MoodyReceiver, verdict: Verdict) -> None:
+async def drained(settings: Settings, receiver: MoodyReceiver, verdict: Verdict) -> None:
     """Waits until nothing is left to do; notes what is, should it take too long."""
     began = time.monotonic()
     async with open_cluster_storage(settings) as storage:
-        progress = PostgresRelayProgress(storage.store)
         while True:
-            head = await storage.store.head()
-            behind = {
-                "waiting jobs": len(await storage.store.backlog("dispatch")),
-                "waiting deliveries": len(await storage.store.backlog("webhooks")),
-                "events to relay": head - await progress.load(),
-                "events to project": sum(
-                    head - one.position
-                    for one in await storage.read_models.generations()
-                    if one.is_active
-                ),
-            }
-            if not any(behind.values()):
-                expected = to_be_told(await read_history(storage.store, verdict))
-                behind["webhooks to schedule"] = len(expected.keys() - receiver.by_path().keys())
+            try:
+                left = await _left(storage, receiver, verdict)
+            except (StoreUnavailable, ReadModelUnavailable) as error:
+                left = {str(error): 1}
             seconds = time.monotonic() - began
-            if not any(behind.values()) or seconds > DRAIN_SECONDS:
+            if not any(left.values()) or seconds > DRAIN_SECONDS:
                 break
             await asyncio.sleep(LOOK_SECONDS)
     verdict.figures.setdefault("seconds to drain", round(seconds, 1))
-    verdict.forbid("left undone", [f"{what}: {count}" for what, count in behind.items() if count])
+    verdict.forbid("left undone", [f"{what}: {count}" for what, count in left.items() if count])
+
+
+async def _left(
+    storage: Storage[PostgresEventStore], receiver: MoodyReceiver, verdict: Verdict
+) -> dict[str, int]:
+    """What is left to do, by what it is."""
+    store = storage.store
+    head, relayed = await store.head(), await PostgresRelayProgress(store).load()
+    generations = await storage.read_models.generations()
+    left = {
+        "waiting jobs": len(await store.backlog("dispatch")),
+        "waiting deliveries": len(await store.backlog("webhooks")),
+        "events to relay": head - relayed,
+        "events to project": sum(head - one.position for one in generations if one.is_active),
+    }
+    if not any(left.values()):
+        expected = to_be_told(await read_history(store, verdict))
+        left["webhooks to schedule"] = len(expected.keys() - receiver.by_path().keys())
+    return left
 
 
 async def _check_answers(customers: ClusterCustomers, todo: ClusterPlan, verdict: Verdict) -> None:
@@ -194,7 +206,7 @@ def _check_credits(
     verdict.forbid("accounts with other credit than they were given", wrong)
 
 
-async def _stop(nodes: Sequence[NodeProcess]) -> list[str]:
+async def ended(nodes: Sequence[NodeProcess]) -> list[str]:
     statuses = await asyncio.gather(*(node.stop() for node in nodes), return_exceptions=True)
     return [f"{n.name}: {s}" for n, s in zip(nodes, statuses, strict=True) if s != 0]
 

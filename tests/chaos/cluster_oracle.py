@@ -93,7 +93,7 @@ async def _check_partitions(
                 strange.append(where)
             elif belongs[row.position] != (place.topic, place.partition):
                 misplaced.append(where)
-            elif row.position not in seen and row.position < highest:
+            if row.position not in seen and row.position < highest:
                 disordered.append(where)
             seen.add(row.position)
             highest = max(highest, row.position)
