@@ -28,6 +28,9 @@ from domain.ports.work_queue import Receive, Withdraw, WorkItem, WorkRows
 # How often rows are looked through for items that no record told of, and so many at a time.
 SWEEP_SECONDS = 20.0
 PAGE = 1_000
+# How often that is done while partitions are shared out anew. No record is told of then, which
+# takes as long as Kafka waits for a member that has died.
+UNSETTLED_SECONDS = 1.0
 RETRY_SECONDS = (0.2, 1.0, 5.0)
 # How long a new member waits for the place in the topics from which it will be told.
 POSITION_SECONDS = 5.0
@@ -83,6 +86,8 @@ class KafkaWorkQueue:
         # Something of ours may wait in the store that no record will tell of.
         self._unread = asyncio.Event()
         self._is_handed_over = True
+        # Set while partitions are shared out anew.
+        self._unsettled = asyncio.Event()
         self._swept_to = 0
 
     @property
@@ -94,8 +99,10 @@ class KafkaWorkQueue:
         """Takes items in; returns after `stop`."""
         async with asyncio.TaskGroup() as parts:
             reading = parts.create_task(self._keep_reading())
+            sweeping = parts.create_task(self._sweep_while_unsettled())
             await self._subscription.run()
             reading.cancel()
+            sweeping.cancel()
 
     def stop(self) -> None:
         """Ends `run`; what was given stays with the subscribers."""
@@ -127,13 +134,15 @@ class KafkaWorkQueue:
             name: len(consumer.partitions_for_topic(name) or ()) for name in self._topics
         }
         self._ours = partitions
+        self._unsettled.clear()
         for withdraw in self._withdrawals:
             withdraw(self.is_ours)
         self._is_handed_over = False
         self._unread.set()
 
     async def revoked(self) -> None:
-        """What waits here is worked on until the partitions are known to be another's."""
+        """What waits is worked on here until the partitions are known to be another's."""
+        self._unsettled.set()
 
     async def receive(self, records: Records) -> None:
         item_ids = {
@@ -203,6 +212,14 @@ class KafkaWorkQueue:
                 log.warning("work.waiting", queue=self._queue, error=str(error), delay=delay)
                 self._unread.set()
                 await asyncio.sleep(delay)
+
+    async def _sweep_while_unsettled(self) -> None:
+        while True:
+            await self._unsettled.wait()
+            await asyncio.sleep(UNSETTLED_SECONDS)
+            with suppress(StoreUnavailable):
+                if self._unsettled.is_set():
+                    await self._sweep()
 
     async def _let_the_one_before_finish(self) -> None:
         while not self._is_handed_over:

@@ -175,6 +175,16 @@ async def test_a_record_that_is_lost_loses_no_work(here: KafkaGroup) -> None:
         await until(lambda: worker.holds.keys() == {job_id(7)})
 
 
+async def test_work_goes_on_while_partitions_are_shared_out_anew(here: KafkaGroup) -> None:
+    """Which takes long after a member has died; nobody is told of a record meanwhile."""
+    worker = Worker(here.queue(sweep_seconds=60))
+    async with running(worker.queue):
+        await assigned(worker)
+        await worker.queue.revoked()
+        await write(here.store, job_id(7), accepted(7))
+        await until(lambda: worker.holds.keys() == {job_id(7)}, seconds=5)
+
+
 async def test_a_store_that_is_away_when_a_record_comes_loses_no_work(here: KafkaGroup) -> None:
     rows = AwayOnce(here)
     worker = Worker(here.queue(rows=rows))  # type: ignore[arg-type]
