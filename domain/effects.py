@@ -19,6 +19,7 @@ from domain.inference.events import (
     JobStarted,
     Lane,
     LeaseExpired,
+    Usage,
 )
 from domain.webhooks.events import DeliveryAttempted, DeliveryScheduled, RedeliveryRequested
 
@@ -134,6 +135,8 @@ def wallet_effect_of(event: Event) -> WalletEffect | None:
             return Hold(event.job_id, event.hold_picodollars)
         case ChargeRecorded():
             return Capture(event.job_id, event.picodollars)
+        case JobCancelled(usage=Usage()):
+            return None  # the charge beside it ends the hold
         case JobFailed() | JobCancelled() | JobExpired():
             return Release(event.job_id)
         case CreditGranted():

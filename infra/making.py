@@ -19,7 +19,7 @@ from infra.version import VERSION
 from workers.attempts import AttemptEngine
 from workers.dispatch import Dispatcher, DispatchLimits
 from workers.health import HealthRecorder
-from workers.job_run import JobPorts
+from workers.run import JobPorts
 from workers.webhooks.composer import Composer
 from workers.webhooks.deliverer import DeliveryLimits
 from workers.webhooks.deliveries import Deliveries, DeliveryPorts

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
-from adapters.providers.openai_chat import OpenAIChatProvider
+from adapters.providers.http import HttpProvider
+from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.session import HttpSession
 from adapters.providers.simulator import Simulator
 from domain.catalog.catalogue import Catalogue, Model, Offer
@@ -58,7 +59,7 @@ def _provider(
             )
         case "openai-chat":
             key = None if provider.api_key is None else provider.api_key.get_secret_value()
-            return OpenAIChatProvider(session, provider.base_url or "", key)
+            return HttpProvider(session, OpenAIChatWire(provider.base_url or "", key))
         case _:
             assert_never(provider.protocol)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, cast
 
+from domain.dialects.surface import Delta, Head, Surface
+from domain.dialects.surfaces import SURFACES
 from domain.inference.events import AttemptRecord, Endpoint, Failure, OfferRef, Usage
 from domain.inference.view import EXPIRED
 from domain.ports.clock import Clock
@@ -19,29 +21,34 @@ from domain.ports.provider import (
     ProviderReply,
 )
 from domain.rating.estimate import estimated_usage
+from domain.routing.failures import INTERRUPTED
 from domain.routing.policy import AttemptLimits, FailedAttempt, GiveUp, next_step
-from workers.answers import answer_body, check_answer
 
 # With less time than this left, a deadline counts as passed: no call can end in it.
 SHORTEST_CALL_SECONDS = 0.01
 
 _Answer = tuple[ProviderReply, Usage]
 OnFailed = Callable[[AttemptRecord], Awaitable[None]]
+# Gets each event of a streamed answer and the offer that it is from.
+OnDelta = Callable[[OfferRef, Delta], None]
+# What the caller may say about the length of the answer, in the words of the several wires.
+_LIMIT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceRequest:
     """One job's call: the caller's body and the offers that may serve it, first choice first.
 
-    `earlier` holds the failed attempts of leases that ran out; they count against the limits.
-    `deadline_at` is Unix milliseconds.
+    `head` is what the answer says about itself. `earlier` holds the failed attempts of leases that
+    ran out; they count against the limits. `deadline_at` is Unix milliseconds.
     """
 
     endpoint: Endpoint
-    model: str
+    head: Head
     offers: tuple[OfferRef, ...]
     body: dict[str, Any]
     request_id: str
+    max_output_tokens: int | None = None
     deadline_at: int | None = None
     earlier: tuple[AttemptRecord, ...] = ()
 
@@ -68,8 +75,8 @@ class GaveUp:
 class AttemptEngine:
     """Calls providers under the attempt policy; holds no state between runs.
 
-    `observe` gets every attempt, answered ones too. Chat calls that may bring more output tokens
-    than `stream_above_tokens` are streamed from the provider: a whole answer that long could
+    `observe` gets every attempt, answered ones too. Calls that may bring more output tokens than
+    `stream_above_tokens` are streamed from the provider: a whole answer that long could
     take longer than the first-byte timeout, and a silent provider must still be noticed.
     """
 
@@ -94,13 +101,19 @@ class AttemptEngine:
         self._sleep = sleep
         self._random = random
 
-    async def run(self, request: InferenceRequest, on_failed: OnFailed) -> Answered | GaveUp:
+    async def run(
+        self, request: InferenceRequest, on_failed: OnFailed, on_delta: OnDelta | None = None
+    ) -> Answered | GaveUp:
         """The answer, or why there is none.
 
         `on_failed` is awaited with each failed attempt that another one follows, before it.
-        Cancelling the task ends the call in flight and closes its connection.
+        With `on_delta` the answer is streamed: it gets the events of one attempt alone, from the
+        first that holds some of the answer on, with what came before it. No other attempt follows
+        then, because what was shown cannot be taken back. Cancelling the task ends the call in
+        flight and closes its connection.
         """
         attempts, history = request.earlier, _history(request)
+        stream = None if on_delta is None else _Stream(SURFACES[request.endpoint], on_delta)
         while True:
             step = next_step(history, len(request.offers), self._limits, self._random())
             if self._is_over(request):
@@ -112,19 +125,21 @@ class AttemptEngine:
             if step.delay_seconds and not await self._pause(step.delay_seconds, request):
                 return GaveUp(EXPIRED, attempts, deadline_passed=True)
             offer = request.offers[step.offer_index]
-            outcome, record = await self._attempt(request, offer)
+            outcome, record = await self._attempt(request, offer, stream)
             attempts = (*attempts, record)
             if not isinstance(outcome, ProviderFailure):
                 reply, usage = outcome
                 return Answered(reply, offer, usage, attempts)
+            if stream is not None and stream.has_begun:
+                return GaveUp(INTERRUPTED, attempts, deadline_passed=False)
             failed = FailedAttempt(step.offer_index, outcome.kind, outcome.retry_after)
             history = (*history, failed)
 
     async def _attempt(
-        self, request: InferenceRequest, offer: OfferRef
+        self, request: InferenceRequest, offer: OfferRef, stream: "_Stream | None"
     ) -> tuple[_Answer | ProviderFailure, AttemptRecord]:
         started_at, started = self._clock.now(), self._clock.monotonic()
-        outcome = await self._outcome(request, offer)
+        outcome = await self._outcome(request, offer, stream)
         failure = outcome if isinstance(outcome, ProviderFailure) else None
         record = AttemptRecord(
             provider=offer.provider,
@@ -138,14 +153,16 @@ class AttemptEngine:
         return outcome, record
 
     async def _outcome(
-        self, request: InferenceRequest, offer: OfferRef
+        self, request: InferenceRequest, offer: OfferRef, stream: "_Stream | None"
     ) -> _Answer | ProviderFailure:
         try:
-            return await self._call(request, offer)
+            return await self._call(request, offer, stream)
         except ProviderFailure as failure:
             return failure
 
-    async def _call(self, request: InferenceRequest, offer: OfferRef) -> _Answer:
+    async def _call(
+        self, request: InferenceRequest, offer: OfferRef, stream: "_Stream | None"
+    ) -> _Answer:
         provider = self._providers.get(offer.provider)
         if provider is None:
             raise ProviderFailure("not_found", "the provider is not configured any more")
@@ -154,15 +171,19 @@ class AttemptEngine:
                 endpoint=request.endpoint,
                 native_id=offer.native_id,
                 body=request.body,
-                stream=self._is_streamed(request),
+                stream=stream is not None or self._is_streamed(request),
                 timeouts=self._timeouts_of(request),
                 request_id=request.request_id,
-            )
+                max_output_tokens=request.max_output_tokens,
+            ),
+            None if stream is None else stream.attempt(offer),
         )
-        check_answer(request.endpoint, request.body, reply.body)
-        usage = reply.usage or estimated_usage(request.endpoint, request.body, reply.body)
-        body = answer_body(request.endpoint, request.model, reply.body, usage)
-        return ProviderReply(body, reply.usage, reply.raw_usage, reply.finish_reason), usage
+        surface = SURFACES[request.endpoint]
+        if not surface.is_whole(request.body, reply.body):
+            raise ProviderFailure("malformed", "the provider's reply is no complete answer")
+        usage = reply.usage or estimated_usage(request.body, surface.text_size(reply.body))
+        body = surface.finished(reply.body, request.head, usage)
+        return replace(reply, body=body), usage
 
     async def _pause(self, seconds: float, request: InferenceRequest) -> bool:
         """Waits, but not beyond the deadline; False when it has passed."""
@@ -170,9 +191,9 @@ class AttemptEngine:
         return not self._is_over(request)
 
     def _is_streamed(self, request: InferenceRequest) -> bool:
-        if request.endpoint != "/v1/chat/completions":
+        if request.endpoint == "/v1/embeddings":
             return False
-        asked = request.body.get("max_completion_tokens") or request.body.get("max_tokens")
+        asked = next(filter(None, map(request.body.get, _LIMIT_FIELDS)), None)
         return not isinstance(asked, int) or asked > self._stream_above
 
     def _timeouts_of(self, request: InferenceRequest) -> CallTimeouts:
@@ -188,6 +209,33 @@ class AttemptEngine:
 
     def _is_over(self, request: InferenceRequest) -> bool:
         return self._seconds_left(request) < SHORTEST_CALL_SECONDS
+
+
+class _Stream:
+    """Hands the events of an answer on, once an attempt has brought some of it."""
+
+    def __init__(self, surface: Surface, on_delta: OnDelta) -> None:
+        self._surface = surface
+        self._on_delta = on_delta
+        self.has_begun = False
+
+    def attempt(self, offer: OfferRef) -> Callable[[Delta], None]:
+        """What gets the events of one attempt."""
+        waiting: list[Delta] = []
+
+        def take(delta: Delta) -> None:
+            if not self.has_begun:
+                waiting.append(delta)
+                if not self._surface.is_content(delta):
+                    return
+                self.has_begun = True
+                for one in waiting:
+                    self._on_delta(offer, one)
+                waiting.clear()
+            else:
+                self._on_delta(offer, delta)
+
+        return take
 
 
 def _history(request: InferenceRequest) -> tuple[FailedAttempt, ...]:

@@ -25,7 +25,8 @@ from domain.inference.state import evolve
 from domain.ports.event_store import Append, LogEntry
 from domain.ports.work_queue import IsOurs, WorkItem, WorkQueue
 from workers.deadlines import Deadlines
-from workers.job_run import JobPorts, JobRun
+from workers.job_run import JobRun
+from workers.run import JobPorts
 from workers.scheduler import Scheduler
 
 # How long a duty waits when the event store is away.

@@ -69,8 +69,8 @@ class SealedPayloads:
         await self._blobs.put(blob_id, content)
         return Sealed(key.key_id, context, len(plain), blob_id=blob_id)
 
-    async def discard(self, sealed: Sealed) -> None:
-        if sealed.blob_id is not None:
+    async def discard(self, sealed: Sealed | None) -> None:
+        if sealed is not None and sealed.blob_id is not None:
             await self._blobs.delete(sealed.blob_id)
 
     async def open(self, account_id: str, sealed: Sealed) -> bytes:

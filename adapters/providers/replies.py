@@ -1,5 +1,6 @@
 """Reading a reply of the OpenAI wire format: whole, or put together from a stream of chunks."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from adapters.providers.assembly import Choice
 from adapters.providers.failures import UNREADABLE, failure_of_error
 from adapters.providers.usage import parse_usage, raw_usage
+from domain.dialects.surface import Delta
 from domain.ports.provider import ProviderFailure, ProviderReply
 
 # No answer is longer; a provider that goes on sending must not fill the memory.
@@ -33,7 +35,11 @@ class Reading(Protocol):
         """Whether the provider said that nothing more comes."""
         ...
 
-    def feed(self, part: bytes) -> None: ...
+    def feed(self, part: bytes) -> Sequence[Delta]:
+        """Takes the next bytes in; the events of a streamed answer that they complete, in the wire
+        of the endpoint. Raises `ProviderFailure` on what makes no sense.
+        """
+        ...
 
     def reply(self) -> ProviderReply:
         """The whole reply. Raises `ProviderFailure` when it is none."""
@@ -51,14 +57,15 @@ class WholeReading:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def feed(self, part: bytes) -> None:
+    def feed(self, part: bytes) -> Sequence[Delta]:
         self._size += len(part)
-        _check_size(self._size)
+        check_size(self._size)
         self._parts.append(part)
+        return ()
 
     def reply(self) -> ProviderReply:
         content = b"".join(self._parts)
-        body = _object(content)
+        body = parsed_object(content)
         if body.get("error") and not (body.get("choices") or body.get("data")):
             raise failure_of_error(body["error"])
         usage = parse_usage(body.get("usage"))
@@ -92,12 +99,12 @@ class StreamedReading:
             self.is_done or (finished == len(self._choices) and finished >= self._asked)
         )
 
-    def feed(self, part: bytes) -> None:
+    def feed(self, part: bytes) -> Sequence[Delta]:
         self._size += len(part)
-        _check_size(self._size)
+        check_size(self._size)
         *lines, self._pending = (self._pending + part).split(b"\n")
-        for line in lines:
-            self._line(line)
+        chunks = (self._line(line) for line in lines)
+        return [chunk for chunk in chunks if chunk is not None]
 
     def reply(self) -> ProviderReply:
         if not self.is_complete:
@@ -114,29 +121,32 @@ class StreamedReading:
         raw = raw_usage(content) if usage else None
         return ProviderReply({**body, "usage": fields}, usage, raw, _finish_reason(body))
 
-    def _line(self, line: bytes) -> None:
+    def _line(self, line: bytes) -> Delta | None:
         field, _, value = line.partition(b":")
         payload = value.strip()
         if field == b"data" and payload == b"[DONE]":
             self.is_done = True
         elif field == b"data" and payload:
-            self._chunk(payload)
+            return self._chunk(payload)
+        return None
 
-    def _chunk(self, payload: bytes) -> None:
-        chunk = _object(payload)
+    def _chunk(self, payload: bytes) -> Delta | None:
+        """The chunk, if it is part of the answer."""
+        chunk = parsed_object(payload)
         if chunk.get("error"):
             raise failure_of_error(chunk["error"])
         if isinstance(chunk.get("usage"), dict):
             self._usage = chunk["usage"], payload
         if "choices" not in chunk:
-            return  # a ping, or another event that carries no part of the answer
+            return None  # a ping, or another event that carries no part of the answer
         if self._head is None:
             self._head = {name: chunk[name] for name in _HEAD_FIELDS if name in chunk}
         try:
             for choice in chunk["choices"]:
                 self._choice(choice.get("index") or 0).add(choice)
         except (TypeError, AttributeError) as error:
-            raise _malformed() from error
+            raise malformed() from error
+        return chunk if chunk["choices"] else None
 
     def _choice(self, index: object) -> Choice:
         if not isinstance(index, int):
@@ -147,22 +157,25 @@ class StreamedReading:
         return choice
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raises `ProviderFailure` when a reply has grown beyond what any answer is."""
     if size > MAX_REPLY_BYTES:
         raise ProviderFailure("malformed", "the provider's reply is too large")
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def parsed_object(content: bytes) -> dict[str, Any]:
+    """The JSON object. Raises `ProviderFailure` ("malformed") when it is none."""
     try:
         parsed = msgspec.json.decode(content)
     except UNREADABLE as error:
-        raise _malformed() from error
+        raise malformed() from error
     if not isinstance(parsed, dict):
-        raise _malformed()
+        raise malformed()
     return parsed
 
 
-def _malformed() -> ProviderFailure:
+def malformed() -> ProviderFailure:
+    """The failure of a reply that cannot be read."""
     return ProviderFailure("malformed", "the provider's reply cannot be read")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import random
+import re
 import struct
 from collections.abc import Iterator
 from hashlib import sha256
@@ -14,8 +15,8 @@ import msgspec
 
 from domain.inference.events import Usage
 from domain.ports.clock import Clock
-from domain.ports.provider import ProviderCall, ProviderFailure, ProviderReply
-from domain.rating.estimate import estimated_usage
+from domain.ports.provider import OnDelta, ProviderCall, ProviderFailure, ProviderReply
+from domain.rating.estimate import estimated_usage, text_size
 
 LABEL = "[simulated] "
 # Offers with a behaviour of their own; every other native id just answers.
@@ -59,7 +60,7 @@ class Simulator:
         self._flaky_calls = 0
         self._failed_once: set[str] = set()
 
-    async def call(self, call: ProviderCall) -> ProviderReply:
+    async def call(self, call: ProviderCall, on_delta: OnDelta | None = None) -> ProviderReply:
         """See `domain.ports.provider.Provider`."""
         await self._wait(call)
         if self._is_fault(call):
@@ -67,7 +68,12 @@ class Simulator:
         created = self._clock.now() // 1000
         if call.endpoint == "/v1/embeddings":
             return _reply(call, _embeddings(call))
-        return _reply(call, _completion(call, created))
+        completion = _completion(call, created)
+        if on_delta is not None and call.stream:
+            for delta in _spoken(completion):
+                on_delta(delta)
+                await asyncio.sleep(0)
+        return _reply(call, completion)
 
     async def _wait(self, call: ProviderCall) -> None:
         spread = 0.5 + sha256(call.request_id.encode()).digest()[0] / 256
@@ -105,7 +111,8 @@ def _reply(call: ProviderCall, body: dict[str, Any]) -> ProviderReply:
 
 
 def _usage(call: ProviderCall, body: dict[str, Any]) -> Usage:
-    counted = estimated_usage(call.endpoint, call.body, body)
+    put_out = text_size([choice["message"] for choice in body.get("choices", ())])
+    counted = estimated_usage(call.body, put_out)
     output = counted.output_tokens
     limit = _limit(call.body)
     if limit is not None and "choices" in body:
@@ -138,6 +145,21 @@ def _choice(index: int, prompt: str, limit: int | None) -> dict[str, Any]:
         "message": {"role": "assistant", "content": text},
         "finish_reason": "length" if cut else "stop",
     }
+
+
+def _spoken(completion: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The completion word by word."""
+    for choice in completion["choices"]:
+        index, text = choice["index"], choice["message"]["content"]
+        yield _chunk(index, {"role": "assistant", "content": ""}, None)
+        for word in re.findall(r"\s*\S+|\s+$", text):
+            yield _chunk(index, {"content": word}, None)
+        yield _chunk(index, {}, choice["finish_reason"])
+
+
+def _chunk(index: int, delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
+    choice = {"index": index, "delta": delta, "finish_reason": finish}
+    return {"object": "chat.completion.chunk", "choices": [choice], "simulated": True}
 
 
 def _words(prompt: str, index: int) -> Iterator[str]:

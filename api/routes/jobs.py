@@ -128,6 +128,8 @@ async def get_result(job_id: str, request: Request, caller: JobCaller, ports: Po
     if not job.is_ended:
         raise Conflict("the job has not finished", code="job_not_finished")
     if isinstance(job.ended, JobCompleted):
+        if job.ended.output is None:
+            raise NotFound("the answer was not kept", code="result_not_kept")
         plain = await ports.payloads.open(caller.account_id, job.ended.output)
         headers = {
             "x-gatewayz-job-id": job_id,

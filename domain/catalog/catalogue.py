@@ -21,6 +21,9 @@ Strategy = Literal["price", "order"]
 KIND_OF_ENDPOINT: Mapping[Endpoint, ModelKind] = {
     "/v1/chat/completions": "chat",
     "/v1/embeddings": "embedding",
+    "/v1/completions": "chat",
+    "/v1/messages": "chat",
+    "/v1/responses": "chat",
 }
 # Longer names are cut before they are compared or shown; no model is called so.
 MAX_NAME_LENGTH = 120

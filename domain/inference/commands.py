@@ -19,6 +19,16 @@ class SubmitJob:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginJob:
+    """Accept the job and take its lease at once: its client waits for the answer here."""
+
+    accepted: JobAccepted
+    lease_id: str
+    worker_id: str
+    lease_until: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartJob:
     """Take the lease; times in Unix milliseconds."""
 
@@ -59,10 +69,14 @@ class RequestCancel:
 
 @dataclass(frozen=True, slots=True)
 class StopJob:
-    """The worker stopped a running job because it was asked to."""
+    """The worker stopped a running job because it was asked to.
+
+    `charge` is for what had been streamed to the customer by then.
+    """
 
     lease_id: str
     attempts: tuple[AttemptRecord, ...]
+    charge: ChargeRecorded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,7 @@ class ExpireLease:
 
 JobCommand = (
     SubmitJob
+    | BeginJob
     | StartJob
     | RecordFailedAttempt
     | CompleteJob

@@ -11,6 +11,7 @@ from domain.billing.events import ChargeRecorded
 from domain.errors import Conflict
 from domain.event import Event
 from domain.inference.commands import (
+    BeginJob,
     CompleteJob,
     ExpireJob,
     ExpireLease,
@@ -26,6 +27,7 @@ from domain.inference.events import (
     AttemptFailed,
     AttemptRecord,
     CancelRequested,
+    Failure,
     JobCancelled,
     JobCompleted,
     JobExpired,
@@ -35,6 +37,13 @@ from domain.inference.events import (
     WebhookTarget,
 )
 from domain.inference.state import Job
+
+# The node that held a client's connection is gone, and the answer with it.
+NODE_LOST = Failure(
+    code="node_lost",
+    message="the node that ran the request was lost before an answer was complete",
+    status_code=503,
+)
 
 
 class LeaseLost(Exception):
@@ -48,10 +57,12 @@ def stream_of(event: Event) -> str:
 
 def decide(job: Job | None, command: JobCommand) -> tuple[Event, ...]:
     """The events that `command` brings about."""
-    if isinstance(command, SubmitJob):
+    if isinstance(command, SubmitJob | BeginJob):
         if job is not None:
             raise Conflict("the job exists already", code="job_exists")
-        return (command.accepted,)
+        if isinstance(command, SubmitJob):
+            return (command.accepted,)
+        return (command.accepted, _started(command.accepted.job_id, command))
     if job is None:
         raise ValueError(f"{type(command).__name__} for a job that was never accepted")
     match command:
@@ -79,13 +90,15 @@ def decide(job: Job | None, command: JobCommand) -> tuple[Event, ...]:
 def _start(job: Job, command: StartJob) -> tuple[Event, ...]:
     if job.is_ended or job.lease_id is not None:
         raise LeaseLost(job.job_id)
-    return (
-        JobStarted(
-            job_id=job.job_id,
-            lease_id=command.lease_id,
-            worker_id=command.worker_id,
-            lease_until=command.lease_until,
-        ),
+    return (_started(job.job_id, command),)
+
+
+def _started(job_id: str, command: StartJob | BeginJob) -> JobStarted:
+    return JobStarted(
+        job_id=job_id,
+        lease_id=command.lease_id,
+        worker_id=command.worker_id,
+        lease_until=command.lease_until,
     )
 
 
@@ -104,6 +117,15 @@ def _expire_lease(job: Job, command: ExpireLease) -> tuple[Event, ...]:
         return ()
     if job.cancel_requested:
         return (_cancelled(job, ()),)
+    if job.accepted.input is None:  # nobody else can go on with it
+        return (
+            JobFailed(
+                job_id=job.job_id,
+                failure=NODE_LOST,
+                attempts=job.failed_attempts,
+                webhook=job.accepted.webhook,
+            ),
+        )
     return (LeaseExpired(job_id=job.job_id, lease_id=command.lease_id),)
 
 
@@ -133,9 +155,17 @@ def _under_lease(
             )
         case StopJob():
             _require(job, command.lease_id)
-            return (_cancelled(job, command.attempts),)
+            return _stop(job, command)
         case _:
             assert_never(command)
+
+
+def _stop(job: Job, command: StopJob) -> tuple[Event, ...]:
+    cancelled, charge = _cancelled(job, command.attempts), command.charge
+    if charge is None:
+        return (cancelled,)
+    told = replace(cancelled, usage=charge.usage, cost_picodollars=charge.picodollars)
+    return told, charge
 
 
 def _require(job: Job, lease_id: str | None) -> None:

@@ -4,15 +4,25 @@ A terminal event repeats the job's own webhook, so that whoever reads it knows w
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from domain.event import Event, event
 from domain.sealed import Sealed
 
 Lane = Literal["interactive", "standard", "batch"]
 LANES: tuple[Lane, ...] = ("interactive", "standard", "batch")
-Endpoint = Literal["/v1/chat/completions", "/v1/embeddings"]
+Endpoint = Literal[
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/completions",
+    "/v1/messages",
+    "/v1/responses",
+]
+ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
 UsageSource = Literal["provider", "estimate"]
+# What becomes of an answer whose client hung up (promise P8).
+DisconnectPolicy = Literal["cancel", "finish", "finish_and_store"]
+DISCONNECT_POLICIES: tuple[DisconnectPolicy, ...] = get_args(DisconnectPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +45,19 @@ class WebhookTarget:
 class Usage:
     """Tokens as the provider counted them, or as estimated where it did not.
 
-    `input_tokens` includes `cached_input_tokens`; `output_tokens` includes `reasoning_tokens`.
+    `input_tokens` includes what was read from the cache, what was written to it (for five minutes
+    or an unnamed time, and for an hour) and the audio; `output_tokens` includes `reasoning_tokens`
+    and the audio.
     """
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_audio_tokens: int = 0
     source: UsageSource = "provider"
 
 
@@ -68,7 +84,13 @@ class Failure:
 
 @event("inference.job.accepted", version=1)
 class JobAccepted(Event):
-    """A submission was made durable and its worst case `hold_picodollars` set aside."""
+    """A submission was made durable and its worst case `hold_picodollars` set aside.
+
+    A request whose client waits for the answer says what becomes of it `on_disconnect`; a job that
+    waits in the queue has None there. Such a request is run by the node that took it, and its
+    `input` is kept only where another node may have to finish it. `store` says whether the answer
+    is kept.
+    """
 
     job_id: str
     endpoint: Endpoint
@@ -80,11 +102,13 @@ class JobAccepted(Event):
     hold_picodollars: int
     estimated_input_tokens: int
     max_output_tokens: int
-    input: Sealed
+    input: Sealed | None = None
     input_hash: str
     metadata: dict[str, str]
     deadline_at: int | None = None
     webhook: WebhookTarget | None = None
+    on_disconnect: DisconnectPolicy | None = None
+    store: bool = True
 
 
 @event("inference.job.started", version=1)
@@ -125,7 +149,8 @@ class CancelRequested(Event):
 class JobCompleted(Event):
     """The answer is complete; its charge stands in the same transaction.
 
-    `raw_usage` is the provider's own usage object as JSON text, untouched, for re-rating.
+    `raw_usage` is the provider's own usage object as JSON text, untouched, for re-rating. `output`
+    is the answer where it is kept; `dropped` names parameters that the provider could not be given.
     """
 
     job_id: str
@@ -135,10 +160,11 @@ class JobCompleted(Event):
     usage: Usage
     raw_usage: str | None
     finish_reason: str | None
-    output: Sealed
+    output: Sealed | None = None
     attempts: tuple[AttemptRecord, ...]
     cost_picodollars: int
     webhook: WebhookTarget | None = None
+    dropped: tuple[str, ...] = ()
 
 
 @event("inference.job.failed", version=1)
@@ -153,11 +179,17 @@ class JobFailed(Event):
 
 @event("inference.job.cancelled", version=1)
 class JobCancelled(Event):
-    """The customer stopped the job; nothing was delivered and nothing is charged."""
+    """The customer stopped the job.
+
+    Where some of the answer had been streamed to them, `usage` is what it is charged for, in the
+    same transaction; else nothing was delivered and nothing is charged.
+    """
 
     job_id: str
     attempts: tuple[AttemptRecord, ...] = ()
     webhook: WebhookTarget | None = None
+    usage: Usage | None = None
+    cost_picodollars: int = 0
 
 
 @event("inference.job.expired", version=1)

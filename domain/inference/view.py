@@ -4,15 +4,18 @@ The HTTP surface, the webhooks and the command line all show this one form (DESI
 are Unix seconds, money decimal strings in USD.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from domain.dialects.surface import Head
 from domain.event import Event, Recorded
 from domain.execute import fold
 from domain.inference.events import (
     CancelRequested,
+    Endpoint,
     Failure,
     JobAccepted,
+    JobCancelled,
     JobCompleted,
     JobExpired,
     JobFailed,
@@ -26,6 +29,22 @@ from domain.money import picodollars_to_usd
 EXPIRED = Failure(
     code="deadline_exceeded", message="the deadline passed before an answer", status_code=504
 )
+
+
+# How the id of an answer begins, by endpoint.
+_ID_PREFIX: Mapping[Endpoint, str] = {
+    "/v1/chat/completions": "chatcmpl-",
+    "/v1/embeddings": "emb-",
+    "/v1/completions": "cmpl-",
+    "/v1/messages": "msg_",
+    "/v1/responses": "resp_",
+}
+
+
+def head_of(accepted: JobAccepted, accepted_at: int) -> Head:
+    """What the answer of a job says about itself; `accepted_at` is Unix milliseconds."""
+    body = accepted.job_id.partition("_")[2]
+    return Head(_ID_PREFIX[accepted.endpoint] + body, accepted.model, accepted_at // 1000)
 
 
 def seconds(milliseconds: int | None) -> float | None:
@@ -70,6 +89,7 @@ def job_object(history: Sequence[Recorded[Event]]) -> dict[str, Any]:
         raise ValueError("a job has at least one event")
     times = _times(history)
     completed = job.ended if isinstance(job.ended, JobCompleted) else None
+    charged = job.ended if isinstance(job.ended, JobCompleted | JobCancelled) else None
     failure = failure_of(job)
     shown: dict[str, Any] = {
         "id": job.job_id,
@@ -84,11 +104,11 @@ def job_object(history: Sequence[Recorded[Event]]) -> dict[str, Any]:
         "deadline_at": seconds(job.accepted.deadline_at),
         "attempts": len(job.ended.attempts if job.ended else job.failed_attempts),
         "provider": completed.provider if completed else None,
-        "usage": usage_object(completed.usage if completed else None),
-        "cost_usd": picodollars_to_usd(completed.cost_picodollars if completed else 0)
+        "usage": usage_object(charged.usage if charged else None),
+        "cost_usd": picodollars_to_usd(charged.cost_picodollars if charged else 0)
         if job.is_ended
         else None,
-        "result_url": f"/v1/jobs/{job.job_id}/result" if completed else None,
+        "result_url": f"/v1/jobs/{job.job_id}/result" if completed and completed.output else None,
         "error": None if failure is None else {"code": failure.code, "message": failure.message},
         "metadata": job.accepted.metadata,
         "webhook": webhook_object(job.accepted.webhook),

@@ -20,8 +20,10 @@ class Payloads(Protocol):
 
     async def seal(self, account_id: str, context: str, plain: bytes) -> Sealed: ...
 
-    async def discard(self, sealed: Sealed) -> None:
-        """Forgets a payload that nothing refers to after all. A second time changes nothing."""
+    async def discard(self, sealed: Sealed | None) -> None:
+        """Forgets a payload that nothing refers to after all. A second time changes nothing, and
+        None was never kept.
+        """
         ...
 
     async def open(self, account_id: str, sealed: Sealed) -> bytes:

@@ -1,5 +1,6 @@
 """A provider: one wire protocol at one base URL."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -24,6 +25,7 @@ FailureKind = Literal[
     "refused",  # the content was blocked
     "malformed",  # a reply that is no valid answer
     "truncated",  # a stream that ended without a finish reason
+    "unsupported",  # the request has no form in this provider's wire; it was not called
 ]
 
 
@@ -57,9 +59,10 @@ class CallTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCall:
-    """One request: the caller's body with the provider's own model id in it.
+    """One request: the caller's body, in the wire of its endpoint, for the provider's own model.
 
     `stream` asks the provider to stream; the reply is assembled to the same whole body.
+    `max_output_tokens` is the model's limit, for wires that want one where the caller named none.
     """
 
     endpoint: Endpoint
@@ -68,6 +71,7 @@ class ProviderCall:
     stream: bool
     timeouts: CallTimeouts
     request_id: str
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,19 @@ class ProviderReply:
     """A complete answer: the endpoint's own response body, parsed.
 
     `usage` is None when the provider did not report any; `raw_usage` is its own object as JSON.
+    `finish_reason` is in OpenAI's words. `dropped` names the caller's parameters that this
+    provider could not be given.
     """
 
     body: dict[str, Any]
     usage: Usage | None
     raw_usage: str | None
     finish_reason: str | None
+    dropped: tuple[str, ...] = ()
+
+
+# Gets each event of a streamed answer, in the endpoint's own wire.
+OnDelta = Callable[[dict[str, Any]], None]
 
 
 class Provider(Protocol):
@@ -89,6 +100,10 @@ class Provider(Protocol):
     1. `call` returns a complete answer or raises `ProviderFailure`; never half an answer.
     2. Cancelling the task closes the upstream connection.
     3. Every timeout of the call is kept.
+    4. With `on_delta` and a streamed call, every event of the answer is given to it as it comes,
+       in order, before `call` returns; what it was given may turn out to be half an answer.
+    5. What the wire cannot carry is refused as "unsupported" without a call, or named in
+       `dropped`; nothing is left out silently.
     """
 
-    async def call(self, call: ProviderCall) -> ProviderReply: ...
+    async def call(self, call: ProviderCall, on_delta: OnDelta | None = None) -> ProviderReply: ...

@@ -8,13 +8,24 @@ of compact JSON and more of Cyrillic and Arabic.
 from collections.abc import Mapping
 from typing import Any
 
-from domain.inference.events import Endpoint, Usage
+from domain.inference.events import Usage
 
 # What the chat template of a provider adds around the messages.
 TEMPLATE_TOKENS = 16
 # An image or sound sent inline has no length in text; this is about one large image.
 INLINE_MEDIA_TOKENS = 1000
-_INPUT_FIELDS = ("messages", "input", "tools", "functions", "response_format")
+_INPUT_FIELDS = (
+    "messages",
+    "system",
+    "instructions",
+    "prompt",
+    "input",
+    "tools",
+    "functions",
+    "response_format",
+    "output_config",
+    "text",
+)
 _NO_TEXT = frozenset({"role", "type", "id"})
 
 
@@ -32,15 +43,15 @@ def tokens_of(size: int) -> int:
     return -(-size // 4)
 
 
-def estimated_usage(
-    endpoint: Endpoint, request: Mapping[str, Any], reply: Mapping[str, Any]
-) -> Usage:
-    """The usage of a call whose provider reported none, from the texts of both sides."""
-    output = 0
-    if endpoint == "/v1/chat/completions":
-        output = text_size([choice["message"] for choice in reply["choices"]])
+def estimated_usage(request: Mapping[str, Any], put_out_bytes: int) -> Usage:
+    """The usage of a call whose provider reported none, from the texts of both sides.
+
+    `put_out_bytes` is the size of what the model put out, in UTF-8.
+    """
     asked = text_size([request.get(field) for field in _INPUT_FIELDS])
-    return Usage(input_tokens=tokens_of(asked), output_tokens=tokens_of(output), source="estimate")
+    return Usage(
+        input_tokens=tokens_of(asked), output_tokens=tokens_of(put_out_bytes), source="estimate"
+    )
 
 
 def text_size(value: object) -> int:

@@ -29,6 +29,17 @@ _FINAL: Final[dict[FailureKind, Failure]] = {
         status_code=400,
     ),
 }
+# A streamed answer broke off after the customer had seen some of it.
+INTERRUPTED: Final = Failure(
+    code="stream_interrupted",
+    message="the provider's answer broke off; what came so far is not complete",
+    status_code=502,
+)
+_UNSUPPORTED: Final = Failure(
+    code="unsupported_parameter",
+    message="no provider of this model can be given what the request asks for",
+    status_code=400,
+)
 _TIMEOUT = Failure(
     code="provider_timeout",
     message="no provider answered in time",
@@ -60,6 +71,8 @@ def failure_of(kinds: Sequence[FailureKind], offers_asked: int) -> Failure:
     """The failure to report after calls to so many offers failed in these ways, in order."""
     if kinds and is_final(kinds[-1]):
         return _FINAL[kinds[-1]]
+    if kinds and all(kind == "unsupported" for kind in kinds):
+        return _UNSUPPORTED
     if kinds and all(kind.startswith("timeout_") for kind in kinds):
         return _TIMEOUT
     if kinds and all(kind == "rate_limited" for kind in kinds):

@@ -41,6 +41,6 @@ def ping_data(scheduled: DeliveryScheduled) -> dict[str, Any]:
 def inline_result(form: PayloadForm, history: Sequence[Recorded[Event]]) -> Sealed | None:
     """The answer that goes into the message itself, if there is one and it is small enough."""
     last = history[-1].event
-    if form == "thin" or not isinstance(last, JobCompleted):
+    if form == "thin" or not isinstance(last, JobCompleted) or last.output is None:
         return None
     return last.output if last.output.size <= INLINE_RESULT_BYTES else None

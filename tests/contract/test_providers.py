@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from adapters.providers import replies
-from adapters.providers.openai_chat import OpenAIChatProvider
+from adapters.providers.http import HttpProvider
+from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.session import HttpSession
 from adapters.providers.simulator import LABEL, SLOW, Simulator
 from adapters.system.clock import SystemClock
@@ -56,15 +57,15 @@ async def session() -> AsyncIterator[HttpSession]:
 
 
 @pytest.fixture
-def wire(upstream: ScriptedProvider, session: HttpSession) -> OpenAIChatProvider:
-    return OpenAIChatProvider(session, upstream.base_url, "sk-test")
+def wire(upstream: ScriptedProvider, session: HttpSession) -> HttpProvider:
+    return HttpProvider(session, OpenAIChatWire(upstream.base_url, "sk-test"))
 
 
 @pytest.fixture(params=["wire", "simulator"])
 def provider(request: pytest.FixtureRequest) -> Provider:
     if request.param == "simulator":
         return Simulator(SystemClock(), latency_seconds=0.001)
-    wire: OpenAIChatProvider = request.getfixturevalue("wire")
+    wire: HttpProvider = request.getfixturevalue("wire")
     return wire
 
 
@@ -125,7 +126,7 @@ async def test_every_text_gets_its_vector(provider: Provider) -> None:
 
 @pytest.mark.parametrize("reply", [silence(), stream(words(), done=False, hang=True)])
 async def test_cancelling_the_task_closes_the_upstream_connection(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider, reply: Reply
+    upstream: ScriptedProvider, wire: HttpProvider, reply: Reply
 ) -> None:
     upstream.script(reply)
     task = asyncio.create_task(wire.call(chat(streamed=True)))
@@ -157,7 +158,7 @@ async def test_cancelling_the_task_closes_the_upstream_connection(
 )  # fmt: skip
 async def test_each_timeout_ends_the_call_as_itself(
     upstream: ScriptedProvider,
-    wire: OpenAIChatProvider,
+    wire: HttpProvider,
     reply: Reply,
     timeouts: CallTimeouts,
     kind: FailureKind,
@@ -176,13 +177,13 @@ async def test_a_connection_that_is_not_accepted_is_a_connect_timeout(
         with socket.create_connection(address):
             url = f"http://127.0.0.1:{address[1]}/v1"
             call = chat(replace(PATIENT, connect=0.1))
-            assert (await failure(OpenAIChatProvider(session, url, None), call)).kind == (
+            assert (await failure(HttpProvider(session, OpenAIChatWire(url, None)), call)).kind == (
                 "timeout_connect"
             )
 
 
 async def test_keep_alive_comments_do_not_extend_the_first_byte_timeout(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     upstream.script(stream(["wait"] * 50, prefix=": ", gap=0.02))
     call = chat(replace(PATIENT, first_byte=0.1), streamed=True)
@@ -199,7 +200,7 @@ async def test_the_simulator_keeps_the_first_byte_timeout() -> None:
 
 
 async def test_the_call_carries_the_native_model_the_key_and_the_request_id(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     await wire.call(chat(temperature=0.5, custom={"kept": True}))
     sent = upstream.requests[0]
@@ -214,7 +215,7 @@ async def test_the_call_carries_the_native_model_the_key_and_the_request_id(
 
 
 async def test_a_streamed_call_asks_for_its_usage(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     await wire.call(chat(streamed=True))
     sent = upstream.requests[0].body
@@ -222,7 +223,7 @@ async def test_a_streamed_call_asks_for_its_usage(
 
 
 async def test_the_callers_own_stream_flag_is_not_passed_on(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     await wire.call(chat(stream=True, stream_options={"include_usage": False}))
     assert not {"stream", "stream_options"} & set(upstream.requests[0].body)
@@ -231,12 +232,12 @@ async def test_the_callers_own_stream_flag_is_not_passed_on(
 async def test_without_a_key_no_authorization_is_sent(
     upstream: ScriptedProvider, session: HttpSession
 ) -> None:
-    await OpenAIChatProvider(session, upstream.base_url, None).call(chat())
+    await HttpProvider(session, OpenAIChatWire(upstream.base_url, None)).call(chat())
     assert "authorization" not in {name.lower() for name in upstream.requests[0].headers}
 
 
 async def test_one_connection_serves_call_after_call(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     for streamed in (False, True, False):
         await wire.call(chat(streamed=streamed))
@@ -271,7 +272,7 @@ async def test_one_connection_serves_call_after_call(
 )
 async def test_a_status_and_its_code_say_what_went_wrong(
     upstream: ScriptedProvider,
-    wire: OpenAIChatProvider,
+    wire: HttpProvider,
     status: int,
     code: str | None,
     kind: FailureKind,
@@ -281,7 +282,7 @@ async def test_a_status_and_its_code_say_what_went_wrong(
     assert (failed.kind, failed.status_code) == (kind, status)
 
 
-async def test_a_retry_after_is_told(upstream: ScriptedProvider, wire: OpenAIChatProvider) -> None:
+async def test_a_retry_after_is_told(upstream: ScriptedProvider, wire: HttpProvider) -> None:
     upstream.script(error(429, retry_after="3"))
     assert (await failure(wire, chat())).retry_after == 3.0
 
@@ -305,14 +306,14 @@ async def test_a_retry_after_is_told(upstream: ScriptedProvider, wire: OpenAICha
     ],
 )
 async def test_a_reply_that_is_no_whole_answer_is_a_failure(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider, reply: Reply, kind: FailureKind
+    upstream: ScriptedProvider, wire: HttpProvider, reply: Reply, kind: FailureKind
 ) -> None:
     upstream.script(reply)
     assert (await failure(wire, chat(streamed=True))).kind == kind
 
 
 async def test_no_upstream_text_is_in_a_failure(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     upstream.script(error(500, message="secret text"))
     failed = await failure(wire, chat())
@@ -323,12 +324,12 @@ async def test_no_upstream_text_is_in_a_failure(
 async def test_nobody_listening_is_a_connect_failure(session: HttpSession) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    nobody = OpenAIChatProvider(session, f"http://127.0.0.1:{port}/v1", None)
+    nobody = HttpProvider(session, OpenAIChatWire(f"http://127.0.0.1:{port}/v1", None))
     assert (await failure(nobody, chat())).kind == "connect"
 
 
 async def test_a_reply_without_an_end_is_cut_at_the_size_limit(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     upstream.script(whole(completion("x" * (replies.MAX_REPLY_BYTES + 1))))
     assert (await failure(wire, chat())).kind == "malformed"
@@ -348,7 +349,7 @@ async def test_a_reply_without_an_end_is_cut_at_the_size_limit(
     ],
 )
 async def test_a_stream_is_whole_with_its_finish_reason(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider, reply: Reply
+    upstream: ScriptedProvider, wire: HttpProvider, reply: Reply
 ) -> None:
     upstream.script(reply)
     call = chat(replace(PATIENT, chunk=0.2), streamed=True)
@@ -356,7 +357,7 @@ async def test_a_stream_is_whole_with_its_finish_reason(
 
 
 async def test_a_stream_without_usage_reports_none(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     upstream.script(stream(words()[:-1]))
     reply = await wire.call(chat(streamed=True))
@@ -364,7 +365,7 @@ async def test_a_stream_without_usage_reports_none(
 
 
 async def test_tool_calls_are_put_together_by_index(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     def part(index: int, arguments: str, **more: Any) -> str:
         function = {"arguments": arguments, **more}
@@ -382,7 +383,7 @@ async def test_tool_calls_are_put_together_by_index(
 
 
 async def test_several_choices_are_kept_apart(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     parts = [chunk({"content": "B"}, index=1), chunk({"content": "A"}, index=0)]
     upstream.script(stream([*parts, chunk({}, "stop", 0), chunk({}, "length", 1)], done=False))
@@ -394,14 +395,14 @@ async def test_several_choices_are_kept_apart(
 
 
 async def test_a_choice_that_never_ended_truncates_the_answer(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     upstream.script(stream([chunk({"content": "A"}, "stop", 0)], done=False))
     assert (await failure(wire, chat(streamed=True, n=2))).kind == "truncated"
 
 
 async def test_usage_details_are_read_and_the_rest_kept_untouched(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider
+    upstream: ScriptedProvider, wire: HttpProvider
 ) -> None:
     details = {
         "prompt_tokens_details": {"cached_tokens": 4},
@@ -419,7 +420,7 @@ async def test_usage_details_are_read_and_the_rest_kept_untouched(
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -1}, {"prompt_tokens": 10**30}, 7])
 async def test_usage_that_makes_no_sense_counts_as_not_reported(
-    upstream: ScriptedProvider, wire: OpenAIChatProvider, usage: object
+    upstream: ScriptedProvider, wire: HttpProvider, usage: object
 ) -> None:
     upstream.script(whole(completion(usage=usage)))
     assert (await wire.call(chat())).usage is None

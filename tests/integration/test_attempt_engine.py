@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from adapters.providers.openai_chat import OpenAIChatProvider
+from adapters.providers.http import HttpProvider
+from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.session import HttpSession
 from adapters.system.clock import SystemClock
+from domain.dialects.surface import Head
 from domain.inference.events import AttemptRecord, OfferRef
 from domain.ports.clock import Clock
 from domain.ports.provider import CallTimeouts, Provider
@@ -39,7 +41,7 @@ FIRST = OfferRef(provider="h1", native_id="alpha")
 SECOND = OfferRef(provider="h2", native_id="alpha-v2")
 REQUEST = InferenceRequest(
     endpoint="/v1/chat/completions",
-    model="acme/alpha",
+    head=Head("chatcmpl-1", "acme/alpha", 1_700_000_000),
     offers=(FIRST, SECOND),
     body={"model": "alpha", "messages": [{"role": "user", "content": "Say it."}]},
     request_id="job_1",
@@ -98,7 +100,7 @@ class Stage:
 
     def engine(self, clock: Clock | None = None, **changes: Any) -> AttemptEngine:
         providers: dict[str, Provider] = {
-            name: OpenAIChatProvider(self.session, upstream.base_url, "key")
+            name: HttpProvider(self.session, OpenAIChatWire(upstream.base_url, "key"))
             for name, upstream in (("h1", self.first), ("h2", self.second))
         }
         return AttemptEngine(

@@ -19,14 +19,14 @@ from domain.execute import fold
 from domain.inference.events import JobStarted, Lane, LeaseExpired, Usage
 from domain.inference.state import Job, evolve
 from domain.ports.event_store import EventStore
-from domain.ports.provider import CallTimeouts, ProviderCall, ProviderReply
+from domain.ports.provider import CallTimeouts, OnDelta, ProviderCall, ProviderReply
 from domain.routing.policy import AttemptLimits
 from tests.support.scripted_provider import completion
 from tests.support.simulated_log import PRICE_VERSION, PRICED, job_accepted
 from tests.support.stores import credited, job_id, opened_store, write
 from workers.attempts import AttemptEngine
 from workers.dispatch import Dispatcher, DispatchLimits
-from workers.job_run import JobPorts
+from workers.run import JobPorts
 
 HOLD = 1_000_000_000
 
@@ -40,7 +40,7 @@ class HeldProvider:
         self.running = self.most_running = self.stopped = 0
         self._changed = asyncio.Condition()
 
-    async def call(self, call: ProviderCall) -> ProviderReply:
+    async def call(self, call: ProviderCall, on_delta: OnDelta | None = None) -> ProviderReply:
         async with self._changed:
             self.calls.append(call.request_id)
             self._changed.notify_all()

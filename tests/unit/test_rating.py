@@ -78,7 +78,7 @@ def test_the_hold_estimate_lies_above_the_settling_one(content: bytes) -> None:
 def test_a_chat_estimate_counts_the_texts_of_both_sides() -> None:
     request = {"model": "m", "messages": [{"role": "user", "content": "12345678"}]}
     reply = {"choices": [{"message": {"role": "assistant", "content": "Ä" * 6}}]}
-    assert estimated_usage("/v1/chat/completions", request, reply) == Usage(
+    assert estimated_usage(request, text_size(reply["choices"])) == Usage(
         input_tokens=2, output_tokens=3, source="estimate"
     )
 
@@ -86,12 +86,12 @@ def test_a_chat_estimate_counts_the_texts_of_both_sides() -> None:
 def test_tool_calls_count_as_output() -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{}  "}}
     reply = {"choices": [{"message": {"role": "assistant", "tool_calls": [call]}}]}
-    estimate = estimated_usage("/v1/chat/completions", {"messages": []}, reply)
+    estimate = estimated_usage({"messages": []}, text_size(reply["choices"]))
     assert estimate.output_tokens == 2
 
 
 def test_an_embeddings_estimate_has_no_output() -> None:
-    estimate = estimated_usage("/v1/embeddings", {"input": ["abcd", "efgh"]}, {"data": []})
+    estimate = estimated_usage({"input": ["abcd", "efgh"]}, 0)
     assert (estimate.input_tokens, estimate.output_tokens) == (2, 0)
 
 

@@ -1,0 +1,146 @@
+"""A provider behind HTTP: one exchange, whatever the wire protocol."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import aiohttp
+
+from adapters.providers.patience import Patience
+from adapters.providers.replies import Reading
+from adapters.providers.session import HttpSession
+from domain.dialects.canonical import Untranslatable
+from domain.dialects.surface import Delta
+from domain.ports.provider import OnDelta, ProviderCall, ProviderFailure, ProviderReply
+
+_MAX_ERROR_BYTES = 64 * 2**10
+# After the last word of a stream its connection is worth this many seconds of waiting for its
+# end, because only then it can be used again.
+_LINGER_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What goes to the provider. `dropped` names what the caller asked for and is not in it."""
+
+    url: str
+    content: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+
+
+class Wire(Protocol):
+    """A wire protocol at one address, with one credential."""
+
+    async def request(self, call: ProviderCall) -> HttpRequest:
+        """The call in this wire.
+
+        Raises `Untranslatable` for what it cannot carry and `ProviderFailure` when there is no
+        valid credential.
+        """
+        ...
+
+    def reading(self, call: ProviderCall, content_type: str) -> Reading:
+        """What takes in a reply of status 200 with this content type."""
+        ...
+
+    def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> ProviderFailure:
+        """What a reply of another status stands for; its text goes no further."""
+        ...
+
+
+class HttpProvider:
+    """See `domain.ports.provider.Provider`; many calls at once share the session."""
+
+    def __init__(self, session: HttpSession, wire: Wire) -> None:
+        self._session = session
+        self._wire = wire
+
+    async def call(self, call: ProviderCall, on_delta: OnDelta | None = None) -> ProviderReply:
+        exchange = _Exchange(self._wire, call, on_delta)
+        try:
+            async with Patience(call.timeouts) as patience:
+                request = await self._wire.request(call)
+                async with self._post(request, call) as response:
+                    await exchange.take_in(response, patience)
+        except Untranslatable as error:
+            raise ProviderFailure("unsupported", error.message) from error
+        # What follows a complete answer (its usage, the connection's end) cannot spoil it.
+        except ProviderFailure:
+            if not exchange.is_complete:
+                raise
+        except aiohttp.ClientError as error:
+            if not exchange.is_complete:
+                raise _translated(error, answering=exchange.answering) from error
+        reply = exchange.reply()
+        return replace(reply, dropped=request.dropped) if request.dropped else reply
+
+    def _post(self, request: HttpRequest, call: ProviderCall) -> Any:
+        return self._session.get().post(
+            request.url,
+            data=request.content,
+            headers={"user-agent": "Gatewayz", "x-request-id": call.request_id, **request.headers},
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=call.timeouts.connect),
+        )
+
+
+class _Exchange:
+    """One reply on its way in."""
+
+    def __init__(self, wire: Wire, call: ProviderCall, on_delta: OnDelta | None) -> None:
+        self._wire = wire
+        self._call = call
+        self._on_delta = on_delta
+        self.answering = False
+        self.reading: Reading | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.reading is not None and self.reading.is_complete
+
+    async def take_in(self, response: aiohttp.ClientResponse, patience: Patience) -> None:
+        self.answering = True
+        if response.status != 200:
+            content = await _error_content(response)
+            raise self._wire.refusal(response.status, response.headers, content)
+        reading = self.reading = self._wire.reading(self._call, response.content_type)
+        async for part in response.content.iter_any():
+            self._tell(reading.feed(part))
+            if response.content.at_eof():
+                return
+            if reading.is_done:
+                patience.linger(_LINGER_SECONDS)
+            elif reading.has_begun:
+                patience.heard()
+
+    def reply(self) -> ProviderReply:
+        if self.reading is None:
+            raise ProviderFailure("malformed", "the provider's reply cannot be read")
+        return self.reading.reply()
+
+    def _tell(self, deltas: Sequence[Delta]) -> None:
+        if self._on_delta is not None:
+            for delta in deltas:
+                self._on_delta(delta)
+
+
+async def _error_content(response: aiohttp.ClientResponse) -> bytes:
+    content = b""
+    async for part in response.content.iter_any():
+        content += part
+        if len(content) > _MAX_ERROR_BYTES:
+            break
+    return content
+
+
+def _translated(error: aiohttp.ClientError, *, answering: bool) -> ProviderFailure:
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return ProviderFailure("timeout_connect", "the provider did not accept a connection")
+        case aiohttp.ClientConnectionError() if not answering:
+            return ProviderFailure("connect", "the provider could not be reached")
+        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
+            return ProviderFailure("truncated", "the provider's answer broke off")
+        case _:
+            return ProviderFailure("malformed", "the provider's reply cannot be read")

@@ -1,0 +1,1 @@
+"""OpenAI's chat completions: the wire of most clients and most providers."""

@@ -1,0 +1,40 @@
+"""Chat completions as a client wire."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain.dialects.canonical import Answer, Request, Untranslatable
+from domain.dialects.chat import answers
+from domain.dialects.surface import Body, Delta, Head, Outgoing, Renderer
+from domain.inference.events import Usage
+
+
+class ChatSurface:
+    """See `domain.dialects.surface.Surface`."""
+
+    def read(self, body: Mapping[str, Any]) -> Request:
+        raise Untranslatable("chat completions are not translated yet")
+
+    def renderer(self) -> Renderer:
+        raise Untranslatable("chat completions are not translated yet")
+
+    def whole(self, answer: Answer) -> Body:
+        raise Untranslatable("chat completions are not translated yet")
+
+    def is_content(self, delta: Delta) -> bool:
+        return answers.is_content(delta)
+
+    def is_whole(self, request: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+        return answers.is_whole(body)
+
+    def finished(self, body: Body, head: Head, usage: Usage) -> Body:
+        return answers.finished(body, head, usage)
+
+    def outgoing(self, request: Mapping[str, Any], head: Head) -> Outgoing:
+        return answers.OutgoingChat(request, head)
+
+    def replayed(self, body: Body) -> Sequence[Delta]:
+        return answers.replayed(body)
+
+    def text_size(self, body: Mapping[str, Any]) -> int:
+        return answers.put_out(body)

@@ -1,0 +1,232 @@
+"""One run of one job under a lease: its attempts, and the one terminal event."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from domain.billing.events import ChargeRecorded
+from domain.catalog.price_books import PriceBooks
+from domain.errors import StoreUnavailable
+from domain.event import Origin
+from domain.execute import execute
+from domain.ids import Kind, charge_id
+from domain.inference.commands import (
+    CompleteJob,
+    ExpireJob,
+    FailJob,
+    JobCommand,
+    RecordFailedAttempt,
+    StopJob,
+)
+from domain.inference.decide import LeaseLost, decide, stream_of
+from domain.inference.events import AttemptRecord, Failure, JobCompleted, OfferRef, Usage
+from domain.inference.state import Job, evolve
+from domain.inference.view import head_of
+from domain.ports.clock import Clock, Ids
+from domain.ports.event_store import EventStore
+from domain.ports.log import Log
+from domain.ports.payloads import PayloadErased, Payloads
+from domain.rating.rate import rate
+from domain.sealed import Sealed
+from workers.attempts import Answered, AttemptEngine, GaveUp, InferenceRequest, OnDelta
+
+# How long a finished job waits to be recorded when the event store is away.
+AWAY_SECONDS = 0.5
+ERASED = Failure(
+    code="payload_erased",
+    message="the account's data was erased before the job ended",
+    status_code=410,
+)
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPorts:
+    """What a run needs from outside; `prices_reached` returns once `prices` hold a position."""
+
+    store: EventStore
+    source: Log
+    payloads: Payloads
+    engine: AttemptEngine
+    prices: PriceBooks
+    prices_reached: Callable[[int], Awaitable[None]]
+    clock: Clock
+    ids: Ids
+
+
+class Run:
+    """A job that is worked on here; `stop` ends it for the customer."""
+
+    def __init__(self, ports: JobPorts, job_id: str, worker_id: str, lease_ms: int) -> None:
+        self._ports = ports
+        self.job_id = job_id
+        self._worker_id = worker_id
+        self._lease_ms = lease_ms
+        self.lease_id = ports.ids.new(Kind.LEASE)
+        self._job: Job
+        self._version = 0
+        self._origin: Origin
+        self._accepted_at: int
+        self._calling: asyncio.Task[Any] | None = None
+        self._stop_asked = False
+
+    def stop(self) -> None:
+        """Ends the run because the customer asked; the upstream connection is closed.
+
+        An answer that is complete already is recorded: only the call can be stopped.
+        """
+        self._stop_asked = True
+        if self._calling is not None:
+            self._calling.cancel()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the lease is recorded, and so needs renewal."""
+        return self._version > 0 and self._job.lease_id == self.lease_id
+
+    async def _answer(self, body: dict[str, Any], on_delta: OnDelta | None = None) -> JobCommand:
+        """Calls providers until there is an answer or none can be had."""
+        self._calling = asyncio.current_task()
+        try:
+            if self._stop_asked:
+                return self._stopped()
+            request = self._request(body)
+            result = await self._ports.engine.run(request, self._record_failure, on_delta)
+            if isinstance(result, Answered):
+                self._answered(result)
+                return await self._completion(result)
+            return self._failure(result)
+        except PayloadErased:
+            return FailJob(self.lease_id, ERASED, ())
+        except asyncio.CancelledError:
+            if not self._stop_asked:
+                raise
+            if self._calling is not None:
+                self._calling.uncancel()
+            return self._stopped()
+        finally:
+            self._calling = None
+
+    def _answered(self, result: Answered) -> None:
+        """Takes note of a complete answer before it is recorded."""
+
+    def _stopped(self) -> JobCommand:
+        return StopJob(self.lease_id, self._job.failed_attempts)
+
+    def _request(self, body: dict[str, Any]) -> InferenceRequest:
+        accepted = self._job.accepted
+        return InferenceRequest(
+            endpoint=accepted.endpoint,
+            head=head_of(accepted, self._accepted_at),
+            offers=accepted.offers,
+            body=body,
+            request_id=accepted.job_id,
+            max_output_tokens=accepted.max_output_tokens,
+            deadline_at=accepted.deadline_at,
+            earlier=self._job.failed_attempts,
+        )
+
+    async def _completion(self, answered: Answered) -> CompleteJob:
+        accepted = self._job.accepted
+        charge = self._charge(answered.offer, answered.usage)
+        completed = JobCompleted(
+            job_id=accepted.job_id,
+            lease_id=self.lease_id,
+            provider=answered.offer.provider,
+            native_id=answered.offer.native_id,
+            usage=answered.usage,
+            raw_usage=answered.reply.raw_usage,
+            finish_reason=answered.reply.finish_reason,
+            output=await self._kept(answered.reply.body),
+            attempts=answered.attempts,
+            cost_picodollars=charge.picodollars,
+            dropped=answered.reply.dropped,
+        )
+        return CompleteJob(completed, charge)
+
+    async def _kept(self, body: dict[str, Any]) -> Sealed | None:
+        """The answer, sealed, where the job's result is to be read later."""
+        if not self._job.accepted.store:
+            return None
+        content = msgspec.json.encode(body)
+        context = f"{self.job_id}/output"
+        return await self._once_stored(
+            lambda: self._ports.payloads.seal(self._origin.account_id, context, content)
+        )
+
+    def _charge(self, offer: OfferRef, usage: Usage) -> ChargeRecorded:
+        accepted = self._job.accepted
+        priced = self._ports.prices.price(accepted.price_version, accepted.model, offer)
+        rating = rate(usage, priced, accepted.hold_picodollars)
+        return ChargeRecorded(
+            charge_id=charge_id(accepted.job_id),
+            job_id=accepted.job_id,
+            model=accepted.model,
+            provider=offer.provider,
+            native_id=offer.native_id,
+            usage=usage,
+            price_version=accepted.price_version,
+            lines=rating.lines,
+            picodollars=rating.picodollars,
+        )
+
+    def _failure(self, result: GaveUp) -> FailJob | ExpireJob:
+        if result.deadline_passed:
+            return ExpireJob(self.lease_id, result.attempts)
+        return FailJob(self.lease_id, result.failure, result.attempts)
+
+    async def _record_failure(self, attempt: AttemptRecord) -> None:
+        await self._execute(RecordFailedAttempt(self.lease_id, attempt))
+
+    async def _record_end(self, command: JobCommand) -> None:
+        try:
+            await self._once_stored(lambda: self._execute(command))
+        except LeaseLost:
+            if isinstance(command, CompleteJob) and not await self._stands(command.completed):
+                log.warning("job.result_dropped", job_id=self.job_id)
+                await self._ports.payloads.discard(command.completed.output)
+
+    async def _stands(self, completed: JobCompleted) -> bool:
+        """Whether this very completion is recorded: a store that was lost while it committed can
+        have kept what it was said not to.
+        """
+        history = await self._once_stored(lambda: self._ports.store.read_stream(self.job_id))
+        return any(
+            isinstance(recorded.event, JobCompleted)
+            and recorded.event.lease_id == completed.lease_id
+            for recorded in history
+        )
+
+    async def _once_stored(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does `work` as soon as the store is there: an answer that was paid for is kept."""
+        while True:
+            try:
+                return await work()
+            except StoreUnavailable as error:
+                log.warning("job.end_waits", job_id=self.job_id, error=str(error))
+                await asyncio.sleep(AWAY_SECONDS)
+
+    async def _execute(self, command: JobCommand) -> None:
+        recorded = await execute(
+            self._ports.store,
+            self.job_id,
+            command,
+            self._origin,
+            decide=decide,
+            evolve=evolve,
+            stream_of=stream_of,
+            known=(self._job, self._version) if self._version else (None, 0),
+        )
+        job: Job | None = self._job if self._version else None
+        for entry in recorded:
+            if entry.stream == self.job_id:
+                job, self._version = evolve(job, entry.event), entry.version
+                self._origin = self._origin.caused_by(entry)
+        if job is not None:
+            self._job = job
