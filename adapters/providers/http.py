@@ -108,11 +108,12 @@ class _Exchange:
         async for part in response.content.iter_any():
             self._tell(reading.feed(part))
             if response.content.at_eof():
-                return
+                break
             if reading.is_done:
                 patience.linger(_LINGER_SECONDS)
             elif reading.has_begun:
                 patience.heard()
+        self._tell(reading.end())
 
     def reply(self) -> ProviderReply:
         if self.reading is None:

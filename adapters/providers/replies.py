@@ -41,6 +41,10 @@ class Reading(Protocol):
         """
         ...
 
+    def end(self) -> Sequence[Delta]:
+        """The events that the end of the reply completes; not called when it broke off."""
+        ...
+
     def reply(self) -> ProviderReply:
         """The whole reply. Raises `ProviderFailure` when it is none."""
         ...
@@ -61,6 +65,9 @@ class WholeReading:
         self._size += len(part)
         check_size(self._size)
         self._parts.append(part)
+        return ()
+
+    def end(self) -> Sequence[Delta]:
         return ()
 
     def reply(self) -> ProviderReply:
@@ -105,6 +112,9 @@ class StreamedReading:
         *lines, self._pending = (self._pending + part).split(b"\n")
         chunks = (self._line(line) for line in lines)
         return [chunk for chunk in chunks if chunk is not None]
+
+    def end(self) -> Sequence[Delta]:
+        return self.feed(b"\n")
 
     def reply(self) -> ProviderReply:
         if not self.is_complete:
