@@ -70,7 +70,7 @@ lock: $(VENV) ## Choose the newest allowed versions of everything that is instal
 	$(UV) pip compile pyproject.toml --upgrade $(LOCKING) --group build --extra cluster \
 		--constraints requirements.lock -o requirements-cluster.lock
 	$(UV) pip compile pyproject.toml --upgrade $(LOCKING) --group build --group dev \
-		--extra cluster --constraints requirements-cluster.lock -o requirements-dev.lock
+		--all-extras --constraints requirements-cluster.lock -o requirements-dev.lock
 
 clean: ## Remove what was made here; the data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
