@@ -20,6 +20,7 @@ from workers.attempts import AttemptEngine
 from workers.dispatch import Dispatcher, DispatchLimits
 from workers.health import HealthRecorder
 from workers.run import JobPorts
+from workers.running import RunningJobs
 from workers.webhooks.composer import Composer
 from workers.webhooks.deliverer import DeliveryLimits
 from workers.webhooks.deliveries import Deliveries, DeliveryPorts
@@ -55,12 +56,10 @@ def attempt_engine(basis: Basis, session: HttpSession, health: HealthRecorder) -
     )
 
 
-def make_dispatcher(
-    basis: Basis, engine: AttemptEngine, queue: WorkQueue, *, sole_worker: bool
-) -> Dispatcher:
-    """The dispatcher of this node; `sole_worker` when no other node works on the queue."""
-    storage, dispatch = basis.storage, basis.settings.dispatch
-    ports = JobPorts(
+def job_ports(basis: Basis, engine: AttemptEngine) -> JobPorts:
+    """What a run of a job needs on this node."""
+    storage = basis.storage
+    return JobPorts(
         storage.store,
         storage.store.log,
         storage.payloads,
@@ -70,6 +69,19 @@ def make_dispatcher(
         storage.clock,
         storage.ids,
     )
+
+
+def make_running(basis: Basis) -> RunningJobs:
+    """What keeps the leases of the jobs that run on this node."""
+    storage, lease = basis.storage, basis.settings.dispatch.lease_seconds
+    return RunningJobs(storage.store, storage.store.log, storage.clock, basis.node_id, lease)
+
+
+def make_dispatcher(
+    basis: Basis, ports: JobPorts, queue: WorkQueue, running: RunningJobs, *, sole_worker: bool
+) -> Dispatcher:
+    """The dispatcher of this node; `sole_worker` when no other node works on the queue."""
+    dispatch = basis.settings.dispatch
     limits = DispatchLimits(
         concurrency=dispatch.concurrency,
         per_account=dispatch.per_account or max(1, dispatch.concurrency * 4 // 5),
@@ -77,7 +89,7 @@ def make_dispatcher(
         drain_seconds=dispatch.drain_timeout,
         sole_worker=sole_worker,
     )
-    return Dispatcher(ports, queue, limits, basis.node_id)
+    return Dispatcher(ports, queue, limits, basis.node_id, running)
 
 
 def webhook_sender(settings: Settings, resolver: ThreadPoolResolver) -> AiohttpSender:

@@ -19,15 +19,19 @@ from infra.making import (
     DELIVERY_DNS_THREADS,
     Basis,
     attempt_engine,
+    job_ports,
     make_deliveries,
     make_dispatcher,
+    make_running,
     webhook_sender,
 )
 from infra.metrics import EventCounter
 from infra.tasks import Tasks
+from workers.attached import InteractiveRuns
 from workers.dispatch import Dispatcher
 from workers.health import HealthRecorder
 from workers.projector import Projector
+from workers.running import RunningJobs
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
 from workers.webhooks.deliveries import Deliveries
 from workers.webhooks.intake import WebhookIntake
@@ -40,6 +44,9 @@ class Workforce:
     """Everything that works in the background of a node."""
 
     dispatcher: Dispatcher
+    running: RunningJobs
+    interactive: InteractiveRuns
+    drain_seconds: float
     deliveries: Deliveries
     deliverer: Deliverer
     runners: Mapping[str, Runner]
@@ -55,6 +62,7 @@ class Workforce:
             tasks.start(f"{name} directory", follower.run())
         for name, runner in self.runners.items():
             tasks.start(name, runner.run())
+        tasks.start("running jobs", self.running.run())
         tasks.start("dispatcher", self.dispatcher.run())
         tasks.start("deliverer", self.deliverer.run())
         tasks.start("projector", self.projector.run())
@@ -64,7 +72,11 @@ class Workforce:
 
     async def drain(self, tasks: Tasks) -> None:
         """Starts nothing more, lets what runs end, and then ends those who follow the log."""
-        await asyncio.gather(self.dispatcher.drain(), self.deliverer.drain())
+        await asyncio.gather(
+            self.dispatcher.drain(),
+            self.interactive.drain(self.drain_seconds),
+            self.deliverer.drain(),
+        )
         with suppress(StoreUnavailable):
             await self.health.flush()
         for runner in self.runners.values():
@@ -92,9 +104,13 @@ async def build_workforce(basis: Basis, store: SqliteEventStore) -> AsyncIterato
     try:
         async with webhook_sender(basis.settings, delivery_resolver) as sender:
             engine = attempt_engine(basis, session, health)
+            ports, running = job_ports(basis, engine), make_running(basis)
             deliveries = make_deliveries(basis, sender)
             yield Workforce(
-                make_dispatcher(basis, engine, store, sole_worker=True),
+                make_dispatcher(basis, ports, store, running, sole_worker=True),
+                running,
+                InteractiveRuns(ports, running, basis.node_id),
+                basis.settings.dispatch.drain_timeout,
                 deliveries,
                 Deliverer(deliveries, store, storage.clock, DeliveryLimits()),
                 {"webhooks consumer": Runner(intake.consumer, source, store, storage.clock)},

@@ -1,36 +1,29 @@
 """Dispatch: the process manager that runs waiting jobs, so many at a time.
 
 A job enters the work queue in the transaction that accepts it (`domain/effects.py`) and is given
-to the dispatcher once that is durable. Here are leases, fairness, cancellation, deadlines,
-renewal and drain.
+to the dispatcher once that is durable. Here are fairness, deadlines,
+leases that ran out, and drain; leases and cancellations of what runs are seen to by
+`workers/running.py`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
-from domain.effects import Renew
 from domain.errors import StoreUnavailable, UndecodableEvent
-from domain.event import Origin, Recorded, system_origin
+from domain.event import Origin, system_origin
 from domain.execute import execute
-from domain.following import follow
-from domain.ids import HOUSE_ACCOUNT
 from domain.inference.commands import ExpireJob, ExpireLease, JobCommand
 from domain.inference.decide import LeaseLost, decide, stream_of
-from domain.inference.events import CancelRequested
 from domain.inference.state import evolve
-from domain.ports.event_store import Append, LogEntry
 from domain.ports.work_queue import IsOurs, WorkItem, WorkQueue
 from workers.deadlines import Deadlines
 from workers.job_run import JobRun
 from workers.run import JobPorts
+from workers.running import AWAY_SECONDS, RunningJobs, every, until_done
 from workers.scheduler import Scheduler
 
-# How long a duty waits when the event store is away.
-AWAY_SECONDS = 1.0
 # How long a job waits whose run broke before it had a lease.
 BROKEN_SECONDS = 60.0
 
@@ -56,9 +49,15 @@ class Dispatcher:
     """Runs waiting jobs, and follows the log for cancellations of those that run here."""
 
     def __init__(
-        self, ports: JobPorts, queue: WorkQueue, limits: DispatchLimits, worker_id: str
+        self,
+        ports: JobPorts,
+        queue: WorkQueue,
+        limits: DispatchLimits,
+        worker_id: str,
+        running: RunningJobs,
     ) -> None:
         self._ports = ports
+        self._running = running
         self._queue = queue
         self._limits = limits
         self._worker_id = worker_id
@@ -70,7 +69,6 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadlines = Deadlines()
         self._accepting = True
-        self._was_away_at: float | None = None
 
     @property
     def running(self) -> int:
@@ -79,16 +77,11 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Works until cancelled; `drain` ends it gently."""
-        source = self._ports.source
-        start = source.head()  # before a job runs: every worker may run the one that is cancelled
         self._queue.subscribe("dispatch", self._arrived, self._withdraw)
         async with asyncio.TaskGroup() as duties:
-            duties.create_task(follow(source, start, self._stop_cancelled))
-            await _until_done(self._adopt_backlog)
-            lease = self._limits.lease_seconds
-            duties.create_task(_every(lease / 3, partial(self._noting_absence, self._renew_leases)))
-            duties.create_task(_every(lease / 2, partial(self._noting_absence, self._reap_leases)))
-            duties.create_task(_every(0, self._expire_deadlines))
+            await until_done(self._adopt_backlog)
+            duties.create_task(every(self._limits.lease_seconds / 2, self._reap_leases))
+            duties.create_task(every(0, self._expire_deadlines))
 
     async def drain(self) -> None:
         """Starts nothing more and waits for what runs, at most `drain_seconds`.
@@ -108,7 +101,7 @@ class Dispatcher:
         for item in await self._queue.backlog("dispatch"):
             if item.lease_id is None:
                 self._arrived(item)
-            elif self._limits.sole_worker:
+            elif self._limits.sole_worker and not self._running.holds(item.lease_id):
                 await self._expire_lease(item)
 
     def _arrived(self, item: WorkItem) -> None:
@@ -140,8 +133,9 @@ class Dispatcher:
             item = self._scheduler.next()
             if item is None:
                 return
-            run = JobRun(self._ports, item, self._worker_id, self._lease_ms)
+            run = JobRun(self._ports, item, self._worker_id, self._running.lease_ms)
             self._runs[item.item_id] = run
+            self._running.add(run)
             self._tasks.add(asyncio.create_task(self._run(run)))
 
     async def _run(self, run: JobRun) -> None:
@@ -155,6 +149,7 @@ class Dispatcher:
             log.exception("job.crashed", job_id=item.item_id)
             self._take_up_later(run, BROKEN_SECONDS)
         finally:
+            self._running.remove(run)
             self._release_slot(item)
 
     def _take_up_later(self, run: JobRun, seconds: float) -> None:
@@ -175,46 +170,19 @@ class Dispatcher:
             self._arrived(again)
         self._fill_slots()
 
-    def _stop_cancelled(self, entries: Sequence[LogEntry]) -> None:
-        for entry in entries:
-            if isinstance(entry, Recorded) and isinstance(entry.event, CancelRequested):
-                run = self._runs.get(entry.event.job_id)
-                if run is not None:
-                    run.stop()
-
-    @property
-    def _lease_ms(self) -> int:
-        return int(self._limits.lease_seconds * 1000)
-
-    async def _renew_leases(self) -> None:
-        until = self._ports.clock.now() + self._lease_ms
-        renewed = tuple(
-            Renew("dispatch", run.item.item_id, run.lease_id, until)
-            for run in self._runs.values()
-            if run.is_started
-        )
-        if renewed:
-            await self._append(renewed)
-
-    async def _noting_absence(self, duty: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await duty()
-        except StoreUnavailable:
-            self._was_away_at = self._ports.clock.monotonic()
-            raise
-
     async def _reap_leases(self) -> None:
         """Ends leases that ran out; while the store was away none could be renewed, and those that
         live get the time of a lease to be.
         """
-        away_at = self._was_away_at
-        if away_at is not None and (
-            self._ports.clock.monotonic() - away_at < self._limits.lease_seconds
-        ):
+        if not self._running.were_renewable():
             return
-        for item in await self._queue.lapsed("dispatch", self._ports.clock.now()):
-            if item.item_id not in self._runs:
-                await self._expire_lease(item)
+        try:
+            for item in await self._queue.lapsed("dispatch", self._ports.clock.now()):
+                if item.item_id not in self._running:
+                    await self._expire_lease(item)
+        except StoreUnavailable:
+            self._running.noted_absence()
+            raise
 
     async def _expire_lease(self, item: WorkItem) -> None:
         """Ends a dead worker's lease. A job that this version cannot read is left as it is."""
@@ -257,26 +225,3 @@ class Dispatcher:
             evolve=evolve,
             stream_of=stream_of,
         )
-
-    async def _append(self, work: tuple[Renew, ...]) -> None:
-        origin = system_origin(HOUSE_ACCOUNT, self._worker_id, "dispatch")
-        await self._ports.store.append(Append(origin, work=work))
-
-
-async def _every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
-    """Does a duty for ever."""
-    while True:
-        await asyncio.sleep(seconds)
-        await _until_done(duty)
-
-
-async def _until_done(duty: Callable[[], Awaitable[None]]) -> None:
-    """Does a duty once; while the store is away it is tried again."""
-    while True:
-        try:
-            await duty()
-        except StoreUnavailable as error:
-            log.warning("duty.postponed", error=str(error))
-            await asyncio.sleep(AWAY_SECONDS)
-        else:
-            return

@@ -148,6 +148,8 @@ class SqliteEventStore:
     def _committed(self, changes: Changes) -> None:
         self.log.committed(changes.events)
         for item in changes.feed:
+            if not _is_free(changes, item):
+                continue
             for receive in self._subscribers.get(item.queue, ()):
                 receive(item)
 
@@ -180,6 +182,12 @@ class SqliteEventStore:
             (after, *topics, limit),
         )
         return [self._codec.entry(*row) for row in rows]
+
+
+def _is_free(changes: Changes, item: WorkItem) -> bool:
+    """Whether an item may be taken: who asked for it may hold its lease already."""
+    left = changes.items.get((item.queue, item.item_id), item)
+    return left is not None and left.lease_id is None
 
 
 def _read_all(reads: Sequence[Callable[[], Any]]) -> Worked[Any]:

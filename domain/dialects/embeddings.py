@@ -50,6 +50,9 @@ class EmbeddingsSurface:
     def replayed(self, body: Body) -> Sequence[Delta]:
         return ()
 
+    def delta_size(self, delta: Delta) -> int:
+        return 0
+
     def text_size(self, body: Mapping[str, Any]) -> int:
         return 0
 

@@ -92,6 +92,10 @@ class Surface(Protocol):
         """The deltas of a finished body, for a client that asks again for the stream."""
         ...
 
+    def delta_size(self, delta: Delta) -> int:
+        """The UTF-8 bytes of what the model put out in one delta."""
+        ...
+
     def text_size(self, body: Mapping[str, Any]) -> int:
         """The UTF-8 bytes of what the model put out, for an estimate of its tokens."""
         ...

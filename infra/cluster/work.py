@@ -24,8 +24,10 @@ from infra.making import (
     DELIVERY_DNS_THREADS,
     Basis,
     attempt_engine,
+    job_ports,
     make_deliveries,
     make_dispatcher,
+    make_running,
     webhook_sender,
 )
 from infra.metrics import Readings, job_readings
@@ -112,7 +114,10 @@ async def _start_dispatch(work: _Work) -> None:
     session = HttpSession()
     work.stack.push_async_callback(session.close)
     engine = attempt_engine(work.basis, session, health)
-    dispatcher = make_dispatcher(work.basis, engine, work.queue("dispatch"), sole_worker=False)
+    running, ports = make_running(work.basis), job_ports(work.basis, engine)
+    queue = work.queue("dispatch")
+    dispatcher = make_dispatcher(work.basis, ports, queue, running, sole_worker=False)
+    node.tasks.start("running jobs", running.run())
     node.tasks.start("dispatcher", dispatcher.run())
     node.tasks.start("health", health.run())
     work.readings["dispatch"] = job_readings(dispatcher)

@@ -255,9 +255,11 @@ class Cluster(Dispatching):
         queue = self._here.queue()
         limits = DispatchLimits(lease_seconds=1.0, sole_worker=False)
         ports = replace(self.dispatcher(limits)._ports, prices_reached=self._reached)
-        made = Dispatcher(ports, queue, limits, name)
+        running = self.running(ports, name, limits)
+        made = Dispatcher(ports, queue, limits, name, running)
         self._members[made] = [
             asyncio.create_task(queue.run()),
+            asyncio.create_task(running.run()),
             asyncio.create_task(made.run()),
         ]
         return made

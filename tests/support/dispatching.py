@@ -27,6 +27,7 @@ from tests.support.stores import credited, job_id, opened_store, write
 from workers.attempts import AttemptEngine
 from workers.dispatch import Dispatcher, DispatchLimits
 from workers.run import JobPorts
+from workers.running import RunningJobs
 
 HOLD = 1_000_000_000
 
@@ -91,7 +92,14 @@ class Dispatching:
             self.clock,
             self.ids,
         )
-        return Dispatcher(ports, self.store, limits, "worker")
+        return Dispatcher(
+            ports, self.store, limits, "worker", self.running(ports, "worker", limits)
+        )
+
+    def running(self, ports: JobPorts, worker_id: str, limits: DispatchLimits) -> RunningJobs:
+        """What keeps the leases of one dispatcher's jobs."""
+        seconds = limits.lease_seconds
+        return RunningJobs(ports.store, ports.source, ports.clock, worker_id, seconds)
 
     def start(self, **limits: Any) -> Dispatcher:
         """Runs a dispatcher."""
@@ -100,7 +108,10 @@ class Dispatching:
         return made
 
     def run(self, made: Dispatcher) -> None:
-        self._tasks.append(asyncio.create_task(made.run()))
+        self._tasks += [
+            asyncio.create_task(made._running.run()),
+            asyncio.create_task(made.run()),
+        ]
 
     async def stop(self) -> None:
         for task in self._tasks:

@@ -95,6 +95,11 @@ def usage_object(usage: Usage) -> dict[str, Any]:
     }
 
 
+def delta_size(delta: Delta) -> int:
+    """The UTF-8 bytes of what a chunk adds."""
+    return text_size([choice.get("delta") for choice in delta.get("choices") or ()])
+
+
 def put_out(body: Mapping[str, Any]) -> int:
     """The UTF-8 bytes of the messages."""
     return text_size([choice["message"] for choice in body["choices"]])

@@ -36,5 +36,8 @@ class ChatSurface:
     def replayed(self, body: Body) -> Sequence[Delta]:
         return answers.replayed(body)
 
+    def delta_size(self, delta: Delta) -> int:
+        return answers.delta_size(delta)
+
     def text_size(self, body: Mapping[str, Any]) -> int:
         return answers.put_out(body)

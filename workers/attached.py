@@ -1,0 +1,156 @@
+"""Requests whose client waits: each is run at once, and its client listens in.
+
+The run belongs to the node and not to the connection. A client that hangs up ends it only where
+the policy of its key says so, and pays for what it was sent (promise P8).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+
+from domain.dialects.surface import Delta
+from domain.dialects.surfaces import SURFACES
+from domain.event import Origin
+from domain.inference.commands import BeginJob, JobCommand, StopJob
+from domain.inference.decide import LeaseLost
+from domain.inference.events import JobAccepted, OfferRef
+from domain.ports.interactive import Ended, RunLost
+from domain.rating.estimate import estimated_usage
+from workers.attempts import Answered
+from workers.run import JobPorts, Run
+from workers.running import RunningJobs
+
+log = structlog.get_logger(__name__)
+
+
+class AttachedRun(Run):
+    """See `domain.ports.interactive.Attached`."""
+
+    def __init__(
+        self, ports: JobPorts, accepted: JobAccepted, origin: Origin, worker_id: str, lease_ms: int
+    ) -> None:
+        super().__init__(ports, accepted.job_id, worker_id, lease_ms)
+        self._accepted = accepted
+        self._origin = origin
+        self._deltas: deque[tuple[OfferRef, Delta]] = deque()
+        self._surface = SURFACES[accepted.endpoint]
+        self._request_body: dict[str, Any] = {}
+        # What the client was given of the answer so far.
+        self._sent_from: OfferRef | None = None
+        self._sent_bytes = 0
+        self._moved = asyncio.Event()
+        self._body: dict[str, Any] | None = None
+        self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+
+    async def begin(self) -> None:
+        """Records the acceptance and the lease. Raises what the event store refuses."""
+        until = self._ports.clock.now() + self._lease_ms
+        self._accepted_at = self._ports.clock.now()
+        await self._execute(BeginJob(self._accepted, self.lease_id, self._worker_id, until))
+
+    async def run(self, body: dict[str, Any], *, stream: bool) -> None:
+        """Runs the job to its end; what went wrong is told to whoever waits for it."""
+        self._request_body = body
+        try:
+            command = await self._answer(body, self._take if stream else None)
+            await self._record_end(command)
+            self._end()
+        except asyncio.CancelledError:
+            self._over.cancel()
+            raise
+        except LeaseLost:
+            self._over.set_exception(RunLost(self.job_id))
+        except Exception as error:
+            self._over.set_exception(error)
+            raise
+        finally:
+            self._moved.set()
+
+    async def deltas(self) -> AsyncIterator[tuple[OfferRef, Delta]]:
+        while True:
+            while self._deltas:
+                offer, delta = self._deltas.popleft()
+                self._sent_from = offer
+                self._sent_bytes += self._surface.delta_size(delta)
+                yield offer, delta
+            if self._over.done():
+                return
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def ended(self) -> Ended:
+        return await asyncio.shield(self._over)
+
+    def left(self) -> None:
+        """See `Attached.left`."""
+        if self._accepted.on_disconnect == "cancel" and not self._over.done():
+            self.stop()
+
+    def _take(self, offer: OfferRef, delta: Delta) -> None:
+        self._deltas.append((offer, delta))
+        self._moved.set()
+
+    def _answered(self, result: Answered) -> None:
+        self._body = result.reply.body
+
+    def _end(self) -> None:
+        ended = self._job.ended
+        if ended is None:
+            self._over.set_exception(RunLost(self.job_id))
+        else:
+            self._over.set_result(Ended(ended, self._body))
+
+    def _stopped(self) -> JobCommand:
+        """The end of a run that was asked to stop, with the charge for what was sent till then."""
+        attempts = self._job.failed_attempts
+        if self._sent_from is None:
+            return StopJob(self.lease_id, attempts)
+        usage = estimated_usage(self._request_body, self._sent_bytes)
+        return StopJob(self.lease_id, attempts, self._charge(self._sent_from, usage))
+
+
+class InteractiveRuns:
+    """See `domain.ports.interactive.Interactive`."""
+
+    def __init__(self, ports: JobPorts, running: RunningJobs, worker_id: str) -> None:
+        self._ports = ports
+        self._running = running
+        self._worker_id = worker_id
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(
+        self, accepted: JobAccepted, body: dict[str, Any], origin: Origin, *, stream: bool
+    ) -> AttachedRun:
+        run = AttachedRun(self._ports, accepted, origin, self._worker_id, self._running.lease_ms)
+        # Before it is recorded: whoever finds the lease must see that it is kept here.
+        self._running.add(run)
+        try:
+            await run.begin()
+        except BaseException:
+            self._running.remove(run)
+            raise
+        task = asyncio.create_task(self._see_through(run, body, stream=stream))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return run
+
+    async def _see_through(self, run: AttachedRun, body: dict[str, Any], *, stream: bool) -> None:
+        try:
+            await run.run(body, stream=stream)
+        except Exception:
+            log.exception("request.crashed", job_id=run.job_id)
+        finally:
+            self._running.remove(run)
+
+    async def drain(self, seconds: float) -> None:
+        """Waits for what runs, at most so long; what still runs then is dropped, and its lease
+        runs out.
+        """
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
