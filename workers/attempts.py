@@ -11,6 +11,7 @@ from domain.dialects.surface import Delta, Head, Surface
 from domain.dialects.surfaces import SURFACES
 from domain.inference.events import AttemptRecord, Endpoint, Failure, OfferRef, Usage
 from domain.inference.view import EXPIRED
+from domain.ports.attempt_health import AttemptHealth, NoHealth, Speed
 from domain.ports.clock import Clock
 from domain.ports.provider import (
     CallTimeouts,
@@ -26,6 +27,10 @@ from domain.routing.policy import AttemptLimits, FailedAttempt, GiveUp, next_ste
 
 # With less time than this left, a deadline counts as passed: no call can end in it.
 SHORTEST_CALL_SECONDS = 0.01
+# Calls that may bring more output tokens are streamed from the provider: a whole answer that long
+# could take longer than the first-byte timeout, and a silent provider must still be noticed.
+STREAM_ABOVE_TOKENS = 1024
+NO_HEALTH = NoHealth()
 
 _Answer = tuple[ProviderReply, Usage]
 OnFailed = Callable[[AttemptRecord], Awaitable[None]]
@@ -75,9 +80,8 @@ class GaveUp:
 class AttemptEngine:
     """Calls providers under the attempt policy; holds no state between runs.
 
-    `observe` gets every attempt, answered ones too. Calls that may bring more output tokens than
-    `stream_above_tokens` are streamed from the provider: a whole answer that long could
-    take longer than the first-byte timeout, and a silent provider must still be noticed.
+    `observe` gets every attempt, answered ones too; `health` says which offers to leave alone, and
+    is told how fast an answer came before its attempt is observed.
     """
 
     def __init__(
@@ -88,7 +92,7 @@ class AttemptEngine:
         timeouts: CallTimeouts,
         observe: Callable[[AttemptRecord], None],
         *,
-        stream_above_tokens: int = 1024,
+        health: AttemptHealth = NO_HEALTH,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = randomness.random,
     ) -> None:
@@ -97,7 +101,7 @@ class AttemptEngine:
         self._limits = limits
         self._timeouts = timeouts
         self._observe = observe
-        self._stream_above = stream_above_tokens
+        self._health = health
         self._sleep = sleep
         self._random = random
 
@@ -113,9 +117,12 @@ class AttemptEngine:
         flight and closes its connection.
         """
         attempts, history = request.earlier, _history(request)
-        stream = None if on_delta is None else _Stream(SURFACES[request.endpoint], on_delta)
+        stream = None
+        if on_delta is not None:
+            stream = _Stream(SURFACES[request.endpoint], on_delta, self._clock)
         while True:
-            step = next_step(history, len(request.offers), self._limits, self._random())
+            avoided = self._health.avoided(request.offers)
+            step = next_step(history, len(request.offers), self._limits, self._random(), avoided)
             if self._is_over(request):
                 return GaveUp(EXPIRED, attempts, deadline_passed=True)
             if isinstance(step, GiveUp):
@@ -129,6 +136,8 @@ class AttemptEngine:
             attempts = (*attempts, record)
             if not isinstance(outcome, ProviderFailure):
                 reply, usage = outcome
+                if stream is not None:
+                    stream.finish()
                 return Answered(reply, offer, usage, attempts)
             if stream is not None and stream.has_begun:
                 return GaveUp(INTERRUPTED, attempts, deadline_passed=False)
@@ -139,16 +148,21 @@ class AttemptEngine:
         self, request: InferenceRequest, offer: OfferRef, stream: "_Stream | None"
     ) -> tuple[_Answer | ProviderFailure, AttemptRecord]:
         started_at, started = self._clock.now(), self._clock.monotonic()
+        self._health.begins(offer)
         outcome = await self._outcome(request, offer, stream)
         failure = outcome if isinstance(outcome, ProviderFailure) else None
         record = AttemptRecord(
             provider=offer.provider,
             native_id=offer.native_id,
             started_at=started_at,
-            duration_ms=round((self._clock.monotonic() - started) * 1000),
+            duration_ms=_ms(self._clock.monotonic() - started),
             outcome=failure.kind if failure else "ok",
             status_code=failure.status_code if failure else None,
         )
+        if not isinstance(outcome, ProviderFailure):
+            begun_at = None if stream is None else stream.begun_at
+            first_token_ms = None if begun_at is None else _ms(begun_at - started)
+            self._health.measured(offer, Speed(first_token_ms, outcome[1].output_tokens))
         self._observe(record)
         return outcome, record
 
@@ -194,7 +208,7 @@ class AttemptEngine:
         if request.endpoint == "/v1/embeddings":
             return False
         asked = next(filter(None, map(request.body.get, _LIMIT_FIELDS)), None)
-        return not isinstance(asked, int) or asked > self._stream_above
+        return not isinstance(asked, int) or asked > STREAM_ABOVE_TOKENS
 
     def _timeouts_of(self, request: InferenceRequest) -> CallTimeouts:
         left = self._seconds_left(request)
@@ -214,28 +228,40 @@ class AttemptEngine:
 class _Stream:
     """Hands the events of an answer on, once an attempt has brought some of it."""
 
-    def __init__(self, surface: Surface, on_delta: OnDelta) -> None:
+    def __init__(self, surface: Surface, on_delta: OnDelta, clock: Clock) -> None:
         self._surface = surface
         self._on_delta = on_delta
-        self.has_begun = False
+        self._clock = clock
+        self._waiting: list[tuple[OfferRef, Delta]] = []
+        self.begun_at: float | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self.begun_at is not None
 
     def attempt(self, offer: OfferRef) -> Callable[[Delta], None]:
-        """What gets the events of one attempt."""
-        waiting: list[Delta] = []
+        """What gets the events of one attempt; those of an earlier one are forgotten."""
+        self._waiting.clear()
+        return lambda delta: self._take(offer, delta)
 
-        def take(delta: Delta) -> None:
-            if not self.has_begun:
-                waiting.append(delta)
-                if not self._surface.is_content(delta):
-                    return
-                self.has_begun = True
-                for one in waiting:
-                    self._on_delta(offer, one)
-                waiting.clear()
-            else:
-                self._on_delta(offer, delta)
+    def finish(self) -> None:
+        """The answer is complete, though it may have been empty."""
+        self.begun_at = self.begun_at or self._clock.monotonic()
+        for one in self._waiting:
+            self._on_delta(*one)
+        self._waiting.clear()
 
-        return take
+    def _take(self, offer: OfferRef, delta: Delta) -> None:
+        if self.has_begun:
+            self._on_delta(offer, delta)
+            return
+        self._waiting.append((offer, delta))
+        if self._surface.is_content(delta):
+            self.finish()
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def _history(request: InferenceRequest) -> tuple[FailedAttempt, ...]:

@@ -7,9 +7,12 @@ The rules, for jobs (nothing has been sent to a client before the answer is comp
 - an offer that is busy makes room for the next one; only when none is left is it asked again,
   after its `Retry-After` or a growing, jittered pause;
 - an offer that was silent, or whose account or model is unusable, is not asked again;
+- an offer to be avoided, its breaker being open, is left alone while others are left; when none
+  is, the one that failed least lately is asked once: never an error without an attempt;
 - one offer and one job get a bounded number of calls.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.inference.events import Failure
@@ -63,25 +66,39 @@ class GiveUp:
 
 
 NextStep = Call | GiveUp
+# Offers to be left alone by their places, with when each of them last failed.
+Avoided = Mapping[int, int]
 _FIRST = Call(0)
+_NONE: Avoided = {}
 
 
 def next_step(
-    history: tuple[FailedAttempt, ...], offers: int, limits: AttemptLimits, jitter: float
+    history: tuple[FailedAttempt, ...],
+    offers: int,
+    limits: AttemptLimits,
+    jitter: float,
+    avoided: Avoided = _NONE,
 ) -> NextStep:
     """What to do after `history` with so many offers; `jitter` is in [0, 1).
 
     Terminates: after at most `limits.max_attempts` failures the step is `GiveUp`.
     """
-    if not history:
+    if not history and not avoided:
         return _FIRST if offers else _give_up(())
-    last = history[-1]
-    if is_final(last.kind) or len(history) >= limits.max_attempts:
-        return _give_up(history)
     standings = _standings(history, offers)
-    if last.kind in _TRANSIENT and standings[last.offer_index].may_retry(limits):
-        return Call(last.offer_index, standings[last.offer_index].pause(limits, jitter))
-    return _fail_over(standings, limits, jitter) or _give_up(history)
+    if history:
+        last = history[-1]
+        if is_final(last.kind) or len(history) >= limits.max_attempts:
+            return _give_up(history)
+        standing = standings[last.offer_index]
+        is_transient = last.kind in _TRANSIENT and last.offer_index not in avoided
+        if is_transient and standing.may_retry(limits):
+            return Call(last.offer_index, standing.pause(limits, jitter))
+    return (
+        _fail_over(standings, limits, jitter, avoided)
+        or _last_resort(standings, avoided)
+        or _give_up(history)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +133,28 @@ def _standings(history: tuple[FailedAttempt, ...], offers: int) -> list[_Standin
     return standings
 
 
-def _fail_over(standings: list[_Standing], limits: AttemptLimits, jitter: float) -> Call | None:
+def _fail_over(
+    standings: list[_Standing], limits: AttemptLimits, jitter: float, avoided: Avoided
+) -> Call | None:
     for index, standing in enumerate(standings):
-        if standing.calls == 0:
+        if standing.calls == 0 and index not in avoided:
             return Call(index)
     waiting = [
         (standing.pause(limits, jitter), index)
         for index, standing in enumerate(standings)
-        if standing.may_return(limits)
+        if standing.may_return(limits) and index not in avoided
     ]
     if not waiting:
         return None
     delay, index = min(waiting)
     return Call(index, delay)
+
+
+def _last_resort(standings: list[_Standing], avoided: Avoided) -> Call | None:
+    """One call in all to an offer to be avoided: a host that is down is not asked in a row."""
+    if not avoided or any(standings[index].calls for index in avoided):
+        return None
+    return Call(min(avoided, key=lambda index: (avoided[index], index)))
 
 
 def _give_up(history: tuple[FailedAttempt, ...]) -> GiveUp:

@@ -95,3 +95,41 @@ def test_a_fresh_offer_is_asked_without_a_pause(
     for call in calls:
         assert call.offer_index in seen or call.delay_seconds == 0
         seen.add(call.offer_index)
+
+
+def avoiding_course(
+    offers: int, avoided: dict[int, int], failing: list[tuple[FailureKind, float | None, float]]
+) -> list[int]:
+    """The offers called, in order, while the same ones are avoided all along."""
+    history: tuple[FailedAttempt, ...] = ()
+    for kind, retry_after, jitter in failing:
+        step = next_step(history, offers, AttemptLimits(), jitter, avoided)
+        if isinstance(step, GiveUp):
+            break
+        history = (*history, FailedAttempt(step.offer_index, kind, retry_after))
+    return [failed.offer_index for failed in history]
+
+
+avoided_places = st.dictionaries(st.integers(0, 3), st.integers(0, 1_000), max_size=4)
+
+
+@given(avoided_places, failures)
+def test_offers_to_be_avoided_get_one_call_in_all_and_after_every_other(
+    avoided: dict[int, int],
+    failing: list[tuple[FailureKind, float | None, float]],
+) -> None:
+    called = avoiding_course(4, avoided, failing)
+    spared = [place for place in called if place in avoided]
+    assert len(spared) <= 1
+    assert not spared or called[-1] == spared[0]
+
+
+@given(avoided_places, failures)
+def test_one_offer_is_called_whatever_is_to_be_avoided(
+    avoided: dict[int, int],
+    failing: list[tuple[FailureKind, float | None, float]],
+) -> None:
+    called = avoiding_course(4, avoided, failing)
+    assert called
+    if len(avoided) == 4:
+        assert avoided[called[0]] == min(avoided.values())
