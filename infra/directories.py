@@ -1,18 +1,13 @@
 """The in-memory directories of a node: keys, webhook endpoints and price books."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from domain.access.directory import DIRECTORY_EVENTS as ACCESS_EVENTS
 from domain.access.directory import KeyDirectory
-from domain.catalog.catalogue import Catalogue
 from domain.catalog.events import PriceBookPublished
-from domain.catalog.price_books import PriceBooks, price_book
-from domain.errors import VersionConflict
-from domain.event import Event, Recorded, system_origin
-from domain.ids import HOUSE_ACCOUNT
-from domain.ports.event_store import Append, StreamWrite
+from domain.catalog.price_books import PriceBooks
+from domain.event import Event, Recorded
 from domain.webhooks.directory import DIRECTORY_EVENTS as WEBHOOK_EVENTS
 from domain.webhooks.directory import Directory
 from infra.storage import NodeStore, Storage
@@ -60,17 +55,3 @@ async def load_directories(storage: Storage[NodeStore]) -> Directories:
     for follower in directories.followers.values():
         await follower.load()
     return directories
-
-
-async def publish_prices(
-    storage: Storage[NodeStore], catalogue: Catalogue, prices: PriceBooks
-) -> str:
-    """Puts the catalogue's prices on the log unless they are; returns their version."""
-    book = price_book(catalogue)
-    if book.price_version not in prices:
-        origin = system_origin(HOUSE_ACCOUNT, "catalogue", "start")
-        write = StreamWrite(book.price_version, 0, (book,))
-        with suppress(VersionConflict):  # another node published the same
-            await storage.store.append(Append(origin, (write,)))
-        prices.publish(book)
-    return book.price_version

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Literal
 
-from domain.catalog.events import PricedOffer
+from domain.catalog.events import PriceBookPublished, PricedOffer
+from domain.catalog.price_books import price_book
 from domain.errors import InvalidRequest, NotFound
 from domain.inference.events import Endpoint
 from domain.money import TokenPrice
@@ -47,7 +49,7 @@ class Offer:
     output: TokenPrice | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """A model and its offers in the order listed; lengths are in tokens, None when unknown.
 
@@ -77,6 +79,11 @@ class Model:
             input_picodollars=_per_token(offer.input),
             output_picodollars=_per_token(offer.output),
         )
+
+    @cached_property
+    def price_book(self) -> PriceBookPublished:
+        """What its offers cost, those of disabled providers too."""
+        return price_book(_priced(self))
 
     @property
     def is_served(self) -> bool:

@@ -1,28 +1,32 @@
-"""Price books: the prices that jobs are pinned to, each named by its content."""
+"""Price books: the prices of one model that jobs are pinned to, each named by its content."""
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from hashlib import sha256
 
-from domain.catalog.catalogue import Catalogue
 from domain.catalog.events import PriceBookPublished, PricedOffer
 from domain.ids import Kind
 from domain.inference.events import OfferRef
 
 
-def price_book(catalogue: Catalogue) -> PriceBookPublished:
-    """The catalogue's prices; the same prices have the same version, in whatever order."""
-    offers = tuple(sorted(catalogue.priced_offers(), key=_key))
-    return PriceBookPublished(price_version=price_version(offers), offers=offers)
+def price_book(offers: Iterable[PricedOffer]) -> PriceBookPublished:
+    """The book of these prices; the same prices have the same version, in whatever order."""
+    ordered = tuple(sorted(offers, key=_key))
+    return PriceBookPublished(price_version=price_version(ordered), offers=ordered)
 
 
 def price_version(offers: Iterable[PricedOffer]) -> str:
-    """`pb_` and the first 32 hexadecimal digits of the SHA-256 of the sorted prices."""
-    content = sorted(
-        (*_key(offer), offer.input_picodollars, offer.output_picodollars) for offer in offers
-    )
-    digest = sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
-    return f"{Kind.PRICE_BOOK.value}_{digest[:32]}"
+    """`pb_` and the first 32 hexadecimal digits of the SHA-256 of the sorted prices.
+
+    A price that is not told apart does not count, so that new dimensions keep old versions.
+    """
+    told = [
+        {name: value for name, value in asdict(offer).items() if value not in (None, 0, ())}
+        for offer in sorted(offers, key=_key)
+    ]
+    content = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    return f"{Kind.PRICE_BOOK.value}_{sha256(content.encode()).hexdigest()[:32]}"
 
 
 class PriceBooks:

@@ -4,9 +4,10 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from api.pricing import pinned
 from domain.access.events import AccountOpened
 from domain.catalog.events import PriceBookPublished
-from infra.api_ports import prepare_to_sell
+from infra.api_ports import prepare_to_serve
 from infra.cluster.storage import open_cluster_storage
 from infra.directories import load_directories
 from infra.making import Basis
@@ -18,7 +19,7 @@ from tests.support.engine import ADMIN_KEY, configuration
 NODES = 4
 
 
-async def test_they_agree_on_one_administrator_and_one_price_book(
+async def test_they_agree_on_one_administrator_and_on_prices(
     database_url: str, tmp_path: Path
 ) -> None:
     settings = load_settings(
@@ -39,8 +40,11 @@ async def test_they_agree_on_one_administrator_and_one_price_book(
             Basis(settings, storage, await load_directories(storage), f"node-{number}")
             for number, storage in enumerate(storages)
         ]
-        catalogue = build_catalogue(settings)
-        versions = await asyncio.gather(*(prepare_to_sell(n, catalogue, print) for n in nodes))
+        await asyncio.gather(*(prepare_to_serve(node, print) for node in nodes))
+        model = build_catalogue(settings).resolve("alpha", "/v1/chat/completions").model
+        versions = await asyncio.gather(
+            *(pinned(node.storage.store, node.directories.prices, model) for node in nodes)
+        )
         log = await storages[0].store.read_log(0, 1000)
     events = [type(entry.event) for entry in log]  # type: ignore[union-attr]
     assert len(set(versions)) == 1

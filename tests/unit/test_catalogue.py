@@ -3,7 +3,7 @@
 import pytest
 
 from domain.catalog.catalogue import Catalogue, InvalidCatalogue, Model, Offer, Strategy
-from domain.catalog.price_books import PriceBooks, price_book
+from domain.catalog.price_books import PriceBooks
 from domain.errors import InvalidRequest, NotFound
 from domain.inference.events import Endpoint, OfferRef
 from domain.money import TokenPrice
@@ -129,29 +129,27 @@ def test_every_contradiction_is_reported_at_once() -> None:
 
 def test_the_same_prices_have_the_same_version_in_any_order() -> None:
     turned = Model(id="acme/alpha", offers=(CHEAP, DEAR))
-    one, other = price_book(catalogue(ALPHA, EMBED)), price_book(catalogue(EMBED, turned))
-    assert one == other
+    assert ALPHA.price_book == turned.price_book
 
 
 def test_another_price_is_another_version() -> None:
     dearer = Model(id="acme/alpha", offers=(DEAR,))
-    one, other = price_book(catalogue(ALPHA)), price_book(catalogue(dearer))
-    assert one.price_version != other.price_version
+    assert ALPHA.price_book.price_version != dearer.price_book.price_version
 
 
 def test_a_price_version_is_a_prefixed_hash() -> None:
-    prefix, _, digits = price_book(catalogue()).price_version.partition("_")
+    prefix, _, digits = ALPHA.price_book.price_version.partition("_")
     assert (prefix, len(digits), set(digits) <= set("0123456789abcdef")) == ("pb", 32, True)
 
 
-def test_a_disabled_provider_stays_in_the_price_book() -> None:
-    assert price_book(catalogue(enabled="h1")) == price_book(catalogue(enabled="h1 h2"))
+def test_what_has_no_price_is_not_in_the_price_book() -> None:
+    assert BETA.price_book.offers == ()
 
 
 def test_an_old_price_book_still_tells_its_prices() -> None:
-    books, old = PriceBooks(), price_book(catalogue())
+    books, old = PriceBooks(), ALPHA.price_book
     books.publish(old)
-    books.publish(price_book(catalogue(EMBED)))
+    books.publish(EMBED.price_book)
     priced = books.price(
         old.price_version, "acme/alpha", OfferRef(provider="h2", native_id="alpha-v2")
     )
