@@ -17,6 +17,7 @@ ENTRIES = tables.LEDGER_ENTRIES.name
 CHARGES = tables.CHARGES.name
 _EMPTY: Row = dict.fromkeys(tables.CHARGES.columns.keys())
 CUSTOMER_ACCOUNTS = ("allowance", "purchased")
+NO_TOKENS = ("request", "ceiling")
 
 
 def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
@@ -126,12 +127,12 @@ def attempt_object(attempt: AttemptRecord) -> dict[str, Any]:
 
 
 def line_object(line: RatingLine) -> dict[str, Any]:
-    """A rating line as customers see it; what the ceiling gives back has no unit price."""
+    """A rating line as customers see it; what is not of tokens has no price per million."""
     price = TokenPrice(line.picodollars_per_unit).usd_per_million()
     return {
         "dimension": line.dimension,
         "quantity": line.quantity,
-        "unit_price_usd_per_million": None if line.dimension == "ceiling" else price,
+        "unit_price_usd_per_million": None if line.dimension in NO_TOKENS else price,
         "amount_usd": usd(line.picodollars),
     }
 

@@ -9,7 +9,18 @@ from domain.inference.events import Usage
 Bucket = Literal["allowance", "purchased"]
 # The customer's two ledger accounts, and the house's two on the other side.
 LedgerAccount = Literal["allowance", "purchased", "revenue", "funding"]
-Dimension = Literal["input", "output", "ceiling"]
+Dimension = Literal[
+    "input",
+    "output",
+    "ceiling",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "input_audio",
+    "reasoning",
+    "output_audio",
+    "request",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

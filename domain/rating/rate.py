@@ -1,11 +1,15 @@
 """Rating: what usage costs at a price, and what a request can cost at most."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from domain.billing.events import Dimension, RatingLine
-from domain.catalog.events import PricedOffer
+from domain.catalog.events import PricedOffer, PriceTier
 from domain.inference.events import Usage
+
+Prices = PricedOffer | PriceTier
+# Tokens of a dimension and their price; a price of None is that of the whole they belong to.
+Part = tuple[Dimension, int, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +23,11 @@ class Rating:
 def rate(usage: Usage, priced: PricedOffer, ceiling_picodollars: int) -> Rating:
     """What `usage` costs at `priced`, never more than the ceiling, which is the job's hold.
 
-    What passes the ceiling is given back by a negative line, so that the lines still show the
-    whole usage and add up to the charge.
+    What is priced apart has a line of its own and leaves those of the input and the output. What
+    passes the ceiling is given back by a negative line, so that the lines still show the whole
+    usage and add up to the charge.
     """
-    lines = (
-        _line("input", usage.input_tokens, priced.input_picodollars),
-        _line("output", usage.output_tokens, priced.output_picodollars),
-    )
+    lines = tuple(_lines(usage, priced))
     total = sum(line.picodollars for line in lines)
     if total <= ceiling_picodollars:
         return Rating(lines, total)
@@ -34,13 +36,93 @@ def rate(usage: Usage, priced: PricedOffer, ceiling_picodollars: int) -> Rating:
 
 
 def worst_case(input_tokens: int, max_output_tokens: int, offers: Iterable[PricedOffer]) -> int:
-    """The most that a request can cost, in picodollars: at the dearest offer that may serve it.
+    """The most that a request can cost, in picodollars: at the dearest offer that may serve it,
+    with every token of the dearest dimension.
 
     Raises `ValueError` when there is no offer.
     """
+    return max(_dearest(input_tokens, max_output_tokens, offer) for offer in offers)
+
+
+def _lines(usage: Usage, priced: PricedOffer) -> Iterator[RatingLine]:
+    prices = _prices_for(priced, usage.input_tokens)
+    yield from _split(
+        ("input", usage.input_tokens, prices.input_picodollars), _input_parts(usage, prices)
+    )
+    yield from _split(
+        ("output", usage.output_tokens, prices.output_picodollars), _output_parts(usage, prices)
+    )
+    if priced.request_picodollars:
+        yield _line("request", 1, priced.request_picodollars)
+
+
+def _prices_for(priced: PricedOffer, input_tokens: int) -> Prices:
+    """Those of the highest tier that the input passes; it reprices the whole request."""
+    for tier in reversed(priced.tiers):
+        if input_tokens > tier.above_input_tokens:
+            return tier
+    return priced
+
+
+def _input_parts(usage: Usage, prices: Prices) -> tuple[Part, ...]:
+    return (
+        ("cache_read", usage.cached_input_tokens, prices.cache_read_picodollars),
+        ("cache_write", usage.cache_write_tokens, prices.cache_write_picodollars),
+        ("cache_write_1h", usage.cache_write_1h_tokens, _for_an_hour(prices)),
+        ("input_audio", usage.input_audio_tokens, prices.input_audio_picodollars),
+    )
+
+
+def _output_parts(usage: Usage, prices: Prices) -> tuple[Part, ...]:
+    return (
+        ("reasoning", usage.reasoning_tokens, prices.reasoning_picodollars),
+        ("output_audio", usage.output_audio_tokens, prices.output_audio_picodollars),
+    )
+
+
+def _for_an_hour(prices: Prices) -> int | None:
+    """Keeping something for an hour costs no less than keeping it for a while."""
+    hour = prices.cache_write_1h_picodollars
+    return prices.cache_write_picodollars if hour is None else hour
+
+
+def _split(whole: tuple[Dimension, int, int], parts: Sequence[Part]) -> Iterator[RatingLine]:
+    """The whole without what is priced apart, then that. Parts never add up to more than it."""
+    dimension, left, price = whole
+    apart = []
+    for name, quantity, own_price in parts:
+        if own_price is not None and (taken := min(quantity, left)):
+            apart.append(_line(name, taken, own_price))
+            left -= taken
+    yield _line(dimension, left, price)
+    yield from apart
+
+
+def _dearest(input_tokens: int, max_output_tokens: int, offer: PricedOffer) -> int:
+    reachable: list[Prices] = [
+        offer,
+        *(tier for tier in offer.tiers if input_tokens > tier.above_input_tokens),
+    ]
+    dearest_in = max(_dearest_input(prices) for prices in reachable)
+    dearest_out = max(_dearest_output(prices) for prices in reachable)
+    return input_tokens * dearest_in + max_output_tokens * dearest_out + offer.request_picodollars
+
+
+def _dearest_input(prices: Prices) -> int:
     return max(
-        input_tokens * offer.input_picodollars + max_output_tokens * offer.output_picodollars
-        for offer in offers
+        prices.input_picodollars,
+        prices.cache_read_picodollars or 0,
+        prices.cache_write_picodollars or 0,
+        prices.cache_write_1h_picodollars or 0,
+        prices.input_audio_picodollars or 0,
+    )
+
+
+def _dearest_output(prices: Prices) -> int:
+    return max(
+        prices.output_picodollars,
+        prices.reasoning_picodollars or 0,
+        prices.output_audio_picodollars or 0,
     )
 
 

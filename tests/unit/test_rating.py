@@ -1,10 +1,12 @@
 """What usage costs, the ceiling, the worst case and the token estimates."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.catalog.events import PricedOffer
+from domain.catalog.events import PricedOffer, PriceTier
 from domain.inference.events import Usage
 from domain.rating.estimate import INLINE_MEDIA_TOKENS, estimated_usage, text_size, tokens_to_hold
 from domain.rating.rate import rate, worst_case
@@ -13,14 +15,56 @@ tokens = st.integers(0, 10**7)
 prices = st.integers(0, 10**9)
 
 
-def priced(input_price: int, output_price: int) -> PricedOffer:
+apart = st.none() | prices
+every_price = {
+    "input_picodollars": prices,
+    "output_picodollars": prices,
+    "cache_read_picodollars": apart,
+    "cache_write_picodollars": apart,
+    "cache_write_1h_picodollars": apart,
+    "input_audio_picodollars": apart,
+    "reasoning_picodollars": apart,
+    "output_audio_picodollars": apart,
+}
+tiers = st.builds(PriceTier, above_input_tokens=tokens, **every_price)
+dear_in_many_ways = st.builds(
+    PricedOffer,
+    model=st.just("acme/alpha"),
+    provider=st.just("h1"),
+    native_id=st.just("alpha"),
+    request_picodollars=prices,
+    tiers=st.lists(tiers, max_size=3).map(
+        lambda found: tuple(sorted(found, key=lambda tier: tier.above_input_tokens))
+    ),
+    **every_price,
+)
+usages = st.builds(
+    Usage,
+    input_tokens=tokens,
+    output_tokens=tokens,
+    cached_input_tokens=tokens,
+    cache_write_tokens=tokens,
+    cache_write_1h_tokens=tokens,
+    input_audio_tokens=tokens,
+    reasoning_tokens=tokens,
+    output_audio_tokens=tokens,
+)
+
+
+def priced(input_price: int, output_price: int, **others: Any) -> PricedOffer:
     return PricedOffer(
         model="acme/alpha",
         provider="h1",
         native_id="alpha",
         input_picodollars=input_price,
         output_picodollars=output_price,
+        **others,
     )
+
+
+def told(usage: Usage, offer: PricedOffer) -> list[tuple[str, int, int]]:
+    lines = rate(usage, offer, 10**30).lines
+    return [(line.dimension, line.quantity, line.picodollars_per_unit) for line in lines]
 
 
 def test_a_charge_is_tokens_times_price() -> None:
@@ -63,6 +107,85 @@ def test_the_worst_case_covers_every_offer(
     usage = Usage(input_tokens=asked, output_tokens=answered)
     assert max(rate(usage, offer, worst).picodollars for offer in offers) == worst
     assert all(len(rate(usage, offer, worst).lines) == 2 for offer in offers)
+
+
+def test_what_is_priced_apart_leaves_the_input_and_the_output() -> None:
+    offer = priced(
+        10,
+        50,
+        cache_read_picodollars=1,
+        cache_write_picodollars=12,
+        cache_write_1h_picodollars=20,
+        input_audio_picodollars=40,
+        reasoning_picodollars=60,
+        output_audio_picodollars=80,
+    )
+    usage = Usage(
+        input_tokens=100,
+        output_tokens=30,
+        cached_input_tokens=20,
+        cache_write_tokens=10,
+        cache_write_1h_tokens=5,
+        input_audio_tokens=15,
+        reasoning_tokens=12,
+        output_audio_tokens=8,
+    )
+    assert told(usage, offer) == [
+        ("input", 50, 10),
+        ("cache_read", 20, 1),
+        ("cache_write", 10, 12),
+        ("cache_write_1h", 5, 20),
+        ("input_audio", 15, 40),
+        ("output", 10, 50),
+        ("reasoning", 12, 60),
+        ("output_audio", 8, 80),
+    ]
+
+
+def test_a_cache_without_a_price_costs_what_the_input_does() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cached_input_tokens=90)
+    assert told(usage, priced(10, 50)) == [("input", 100, 10), ("output", 0, 50)]
+
+
+def test_writing_for_an_hour_without_a_price_costs_what_writing_does() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cache_write_1h_tokens=90)
+    lines = told(usage, priced(10, 50, cache_write_picodollars=12))
+    assert ("cache_write_1h", 90, 12) in lines
+
+
+def test_a_read_from_the_cache_may_be_free() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cached_input_tokens=90)
+    assert ("cache_read", 90, 0) in told(usage, priced(10, 50, cache_read_picodollars=0))
+
+
+def test_long_input_reprices_the_whole_request() -> None:
+    tier = PriceTier(above_input_tokens=100, input_picodollars=20, output_picodollars=75)
+    offer = priced(10, 50, tiers=(tier,))
+    at, beyond = (Usage(input_tokens=size, output_tokens=1) for size in (100, 101))
+    assert told(at, offer) == [("input", 100, 10), ("output", 1, 50)]
+    assert told(beyond, offer) == [("input", 101, 20), ("output", 1, 75)]
+
+
+def test_a_fee_for_the_request_is_a_line() -> None:
+    lines = told(Usage(input_tokens=0, output_tokens=0), priced(1, 1, request_picodollars=7))
+    assert lines[-1] == ("request", 1, 7)
+
+
+@given(usages, dear_in_many_ways)
+def test_every_token_is_rated_once(usage: Usage, offer: PricedOffer) -> None:
+    inputs = {"input", "cache_read", "cache_write", "cache_write_1h", "input_audio"}
+    lines = [line for line in told(usage, offer) if line[0] != "request"]
+    assert sum(size for name, size, _ in lines if name in inputs) == usage.input_tokens
+    assert sum(size for name, size, _ in lines if name not in inputs) == usage.output_tokens
+    assert all(size >= 0 for _, size, _ in lines)
+
+
+@given(usages, dear_in_many_ways, tokens, tokens)
+def test_no_split_of_the_tokens_costs_more_than_the_worst_case(
+    usage: Usage, offer: PricedOffer, more_in: int, more_out: int
+) -> None:
+    worst = worst_case(usage.input_tokens + more_in, usage.output_tokens + more_out, [offer])
+    assert rate(usage, offer, 10**30).picodollars <= worst
 
 
 def test_a_worst_case_without_offers_is_an_error() -> None:
