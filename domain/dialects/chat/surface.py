@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.dialects.canonical import Answer, Request, Untranslatable
-from domain.dialects.chat import answers
+from domain.dialects.canonical import Answer, Request
+from domain.dialects.chat import answers, rendering
+from domain.dialects.chat.reading import read_request
 from domain.dialects.surface import Body, Delta, Head, Outgoing, Renderer
 from domain.inference.events import Usage
 
@@ -13,13 +14,13 @@ class ChatSurface:
     """See `domain.dialects.surface.Surface`."""
 
     def read(self, body: Mapping[str, Any]) -> Request:
-        raise Untranslatable("chat completions are not translated yet")
+        return read_request(body)
 
     def renderer(self) -> Renderer:
-        raise Untranslatable("chat completions are not translated yet")
+        return rendering.ChunkRenderer()
 
     def whole(self, answer: Answer) -> Body:
-        raise Untranslatable("chat completions are not translated yet")
+        return rendering.whole(answer)
 
     def is_content(self, delta: Delta) -> bool:
         return answers.is_content(delta)
