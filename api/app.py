@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from api import interactive
 from api.auth import Authenticated
 from api.ending import AnsweredAtTheEnd
 from api.errors import add_error_handlers
-from api.hot import COLLECTION, MEMBER, HotRoutes
+from api.hot import COLLECTION, MEMBER, Endpoint, HotRoutes
 from api.openapi import add_hot_routes, operation_id
 from api.ports import ApiPorts
 from api.requests import BoundedBodies, Normalized, RequestIds
@@ -23,7 +24,9 @@ DESCRIPTION = (
 def create_app(ports: ApiPorts) -> ASGIApp:
     """The application over these ports; it owns none of them."""
     rest = create_api(ports)
-    app = Authenticated(HotRoutes(rest, rest, submit_job, jobs.get_job), ports)
+    posts: dict[str, Endpoint] = {COLLECTION: submit_job}
+    posts.update((path, interactive.serve) for path in interactive.PATHS)
+    app = Authenticated(HotRoutes(rest, rest, posts, jobs.get_job), ports)
     return RequestIds(AnsweredAtTheEnd(BoundedBodies(app, ports.limits)), ports.ids)
 
 
@@ -46,6 +49,8 @@ def create_api(ports: ApiPorts) -> FastAPI:
     add_error_handlers(api)
     api.router.add_route(COLLECTION, submit_job, ["POST"], include_in_schema=False)
     api.router.add_route(MEMBER + "{job_id}", jobs.get_job, ["GET"], include_in_schema=False)
+    for path in interactive.PATHS:
+        api.router.add_route(path, interactive.serve, ["POST"], include_in_schema=False)
     for routes in (jobs, billing, webhooks, keys, admin, public):
         api.include_router(routes.router)
     _describe(api)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.access.scopes import Scope
+from domain.inference.events import DisconnectPolicy
 from domain.ports.secrets import Environment
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -39,6 +40,7 @@ class KeyBody(Body):
     environment: Environment = "live"
     scopes: list[Scope] | None = None
     expires_at: UnixSeconds | None = None
+    on_disconnect: DisconnectPolicy = "cancel"
 
 
 class KeyChanges(Body):
@@ -47,6 +49,7 @@ class KeyChanges(Body):
     name: Name | None = None
     scopes: list[Scope] | None = None
     expires_at: UnixSeconds | None = None
+    on_disconnect: DisconnectPolicy | None = None
 
 
 class RotationBody(Body):

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.requests import request_id_of
+from api.wire_errors import error_body
 from domain.billing.wallet import InsufficientCredits
 from domain.errors import DomainError, Kind, StoreUnavailable, Unavailable
 from domain.money import picodollars_to_usd
@@ -29,21 +30,6 @@ STATUS: Mapping[Kind, int] = {
     "unprocessable": 422,
     "rate_limited": 429,
     "unavailable": 503,
-}
-# The `type` of an error body, in the words that OpenAI's clients know.
-TYPE: Mapping[int, str] = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "insufficient_quota",
-    403: "permission_error",
-    404: "not_found_error",
-    405: "invalid_request_error",
-    408: "timeout_error",
-    409: "conflict_error",
-    410: "gone_error",
-    413: "invalid_request_error",
-    422: "invalid_request_error",
-    429: "rate_limit_error",
 }
 # What Starlette and the request's bounds refuse: code and message.
 HTTP_ERRORS: Mapping[int, tuple[str, str]] = {
@@ -67,16 +53,14 @@ def error_response(
     extra: Mapping[str, object] | None = None,
 ) -> Response:
     """An error reply in the documented shape."""
-    body = {
-        "error": {
-            "type": TYPE.get(status, "api_error"),
-            "code": code,
-            "message": message,
-            "param": param,
-            "request_id": request_id_of(request),
-            **(extra or {}),
-        }
+    error = {
+        "code": code,
+        "message": message,
+        "param": param,
+        "request_id": request_id_of(request),
+        **(extra or {}),
     }
+    body = error_body(request.scope["path"], status, error)
     headers = {"retry-after": RETRY_AFTER_SECONDS} if status == 503 else {}
     return Response(msgspec.json.encode(body), status, headers, "application/json")
 

@@ -1,11 +1,11 @@
-"""The hot routes: two endpoints that carry the load and do not pay for the rest.
+"""The hot routes: the endpoints that carry the load and do not pay for the rest.
 
 A request that matches goes straight to its endpoint; every other one goes on to the FastAPI
-application, whose router knows the two as well. Errors come out the same on both ways
+application, whose router knows them as well. Errors come out the same on both ways
 (decision 0007).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -20,12 +20,14 @@ MEMBER = "/v1/jobs/"
 
 
 class HotRoutes:
-    """`POST /v1/jobs` and `GET /v1/jobs/{job_id}` in front of `rest`."""
+    """What is posted to the paths in `posts`, and `GET /v1/jobs/{job_id}`, in front of `rest`."""
 
-    def __init__(self, app: FastAPI, rest: ASGIApp, submit: Endpoint, get: Endpoint) -> None:
+    def __init__(
+        self, app: FastAPI, rest: ASGIApp, posts: Mapping[str, Endpoint], get: Endpoint
+    ) -> None:
         self._app = app
         self._rest = rest
-        self._submit = submit
+        self._posts = posts
         self._get = get
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,8 +47,8 @@ class HotRoutes:
         if scope["type"] != "http":
             return None
         path: str = scope["path"]
-        if path == COLLECTION:
-            return self._submit if scope["method"] == "POST" else None
+        if scope["method"] == "POST":
+            return self._posts.get(path)
         if scope["method"] == "GET" and path.startswith(MEMBER):
             job_id = path[len(MEMBER) :]
             if "/" not in job_id:

@@ -105,18 +105,21 @@ def read_request(document: Any) -> JobRequest:
     return _converted(document, JobRequest, "")
 
 
-def read_body(request: JobRequest) -> Wanted:
-    """What admission needs from the endpoint's body. Raises `InvalidRequest`."""
-    _refuse_unpriced(request.body)
-    if request.endpoint == "/v1/embeddings":
-        embeddings = _converted(request.body, EmbeddingsBody, "body")
+def read_body(endpoint: Endpoint, body: dict[str, Any], place: str = "") -> Wanted:
+    """What admission needs from the endpoint's body, which stands at `place` in the request.
+
+    Raises `InvalidRequest`.
+    """
+    _refuse_unpriced(body, place)
+    if endpoint == "/v1/embeddings":
+        embeddings = _converted(body, EmbeddingsBody, place)
         if not embeddings.input:
-            raise InvalidRequest("the input is empty", param="body.input")
+            raise InvalidRequest("the input is empty", param=_at(place, "input"))
         return Wanted(embeddings.model, 0, 1, _count_ids(embeddings.input))
-    chat = _converted(request.body, ChatBody, "body")
+    chat = _converted(body, ChatBody, place)
     if chat.max_tokens is not None and chat.max_completion_tokens is not None:
         raise InvalidRequest(
-            "give max_completion_tokens or max_tokens, not both", param="body.max_tokens"
+            "give max_completion_tokens or max_tokens, not both", param=_at(place, "max_tokens")
         )
     return Wanted(chat.model, chat.max_completion_tokens or chat.max_tokens, chat.n or 1)
 
@@ -134,7 +137,11 @@ def deadline_at(deadline: float | str | None, now: int) -> int | None:
     return now + int(ahead * 1000)
 
 
-def _refuse_unpriced(body: dict[str, Any]) -> None:
+def _at(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name
+
+
+def _refuse_unpriced(body: dict[str, Any], place: str) -> None:
     named = next((field for field in UNPRICED if body.get(field) is not None), None)
     if named is None and body.get("service_tier") not in STANDARD_TIERS:
         named = "service_tier"
@@ -142,7 +149,7 @@ def _refuse_unpriced(body: dict[str, Any]) -> None:
         raise InvalidRequest(
             f"{named} changes what the answer costs and is not supported",
             code="unsupported_parameter",
-            param=f"body.{named}",
+            param=_at(place, named),
         )
 
 

@@ -9,8 +9,10 @@ from api.probes import Probes
 from api.watch import StreamWatch
 from domain.access.directory import KeyDirectory
 from domain.catalog.catalogue import Catalogue
+from domain.catalog.price_books import PriceBooks
 from domain.ports.clock import Clock, Ids
 from domain.ports.event_store import DeadLetter, EventStore
+from domain.ports.interactive import Interactive
 from domain.ports.log import Log
 from domain.ports.payloads import Payloads
 from domain.ports.read_models import ReadModels
@@ -61,13 +63,14 @@ class ApiPorts:
     """
 
     store: EventStore
+    interactive: Interactive
     source: Log
     payloads: Payloads
     secrets: Secrets
     keys: KeyDirectory
     keys_follower: DirectoryFollower
     catalogue: Catalogue
-    price_version: str
+    prices: PriceBooks
     read_models: ReadModels
     projector: ReadModelFollower
     watch: StreamWatch

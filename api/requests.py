@@ -10,11 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.ports import ApiLimits
 from domain.errors import TooLarge
 from domain.ids import Kind
+from domain.inference.events import ENDPOINTS
 from domain.ports.clock import Ids
 
 REQUEST_ID = "gatewayz.request_id"
-# The one route whose body may be large: prompts.
-LARGE_BODY = ("POST", "/v1/jobs")
+# The routes whose body may be large: prompts.
+LARGE_BODIES = frozenset({"/v1/jobs", *ENDPOINTS})
 
 
 def request_id_of(request: Request) -> str:
@@ -72,7 +73,7 @@ class BoundedBodies:
         if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        is_large = (scope["method"], scope["path"]) == LARGE_BODY
+        is_large = scope["method"] == "POST" and scope["path"] in LARGE_BODIES
         limits = self._limits
         max_bytes = limits.max_body_bytes if is_large else limits.max_small_body_bytes
         body = _Body(receive, send, max_bytes, limits)

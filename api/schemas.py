@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from domain.inference.events import DISCONNECT_POLICIES
+
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
 
@@ -152,6 +154,7 @@ OBJECTS: dict[str, Schema] = {
             "created_at": TIME,
             "expires_at": TIME_OR_NULL,
             "revoked_at": TIME_OR_NULL,
+            "on_disconnect": _one_of(*DISCONNECT_POLICIES),
         }
     ),
     "KeyWithSecret": _object({"key": reference("Key"), "api_key": TEXT_OR_NULL}),

@@ -7,16 +7,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.admission import Asked, admit
 from api.auth import Caller, authenticate, ports_of
 from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
-from api.job_requests import JobRequest, deadline_at, read_body, read_document, read_request
+from api.job_requests import JobRequest, deadline_at, read_document, read_request
 from api.ports import ApiPorts
 from api.requests import body_of
 from domain.errors import DomainError, VersionConflict
 from domain.event import Event, Recorded
 from domain.ids import Kind
-from domain.inference.admission import estimated_input, hold_for, output_limit
-from domain.inference.events import JobAccepted, OfferRef, WebhookTarget
+from domain.inference.events import JobAccepted, WebhookTarget
 from domain.inference.view import job_object
 from domain.ports.event_store import Append, StreamWrite
 
@@ -33,10 +33,12 @@ async def submit_job(request: Request) -> Response:
     document = read_document(await body_of(request))
     key = idempotency_key(request.headers.get("idempotency-key"))
     job_id = id_for(ports, caller.account_id, Kind.JOB, key)
-    input_hash = await _hash(ports, caller, document)
+    input_hash = await input_hash_of(ports, caller, document)
     if key is not None and (made := await ports.store.read_stream(job_id)):
         return _replay(made, input_hash)
-    accepted = await _accepted(ports, caller, read_request(document), job_id, input_hash)
+    accepted = await admit(
+        ports, caller, await _asked(ports, read_request(document)), job_id, input_hash
+    )
     append = Append(caller.origin(), (StreamWrite(job_id, 0, (accepted,)),))
     try:
         return _reply(await ports.store.append(append))
@@ -48,49 +50,25 @@ async def submit_job(request: Request) -> Response:
         raise
 
 
-async def _hash(ports: ApiPorts, caller: Caller, document: Any) -> str:
-    """The same for the same JSON, whatever its spacing and the order of its keys."""
-    return await ports.payloads.fingerprint(caller.account_id, _encode_canonical(document))
-
-
-async def _accepted(
-    ports: ApiPorts, caller: Caller, wanted: JobRequest, job_id: str, input_hash: str
-) -> JobAccepted:
-    """The acceptance of a valid submission. Raises a refusal, before anything is written."""
-    body = read_body(wanted)
-    resolved = ports.catalogue.resolve(body.model, wanted.endpoint)
-    content = _encode(wanted.body)
-    input_tokens = max(estimated_input(len(content)), body.token_ids)
-    output_tokens = output_limit(resolved, body.max_output_tokens, body.choices)
-    deadline = deadline_at(wanted.deadline, ports.clock.now())
-    webhook = await _webhook(ports, wanted)
-    return JobAccepted(
-        job_id=job_id,
+async def _asked(ports: ApiPorts, wanted: JobRequest) -> Asked:
+    webhook = None
+    if wanted.webhook is not None:
+        await ports.targets.check(wanted.webhook.url)
+        webhook = WebhookTarget(url=wanted.webhook.url, events=tuple(wanted.webhook.events))
+    return Asked(
         endpoint=wanted.endpoint,
-        model=resolved.model.id,
-        requested_model=body.model,
+        body=wanted.body,
+        place="body",
         lane=wanted.lane,
-        offers=tuple(
-            OfferRef(provider=offer.provider, native_id=offer.native_id)
-            for offer in resolved.offers
-        ),
-        price_version=ports.price_version,
-        hold_picodollars=hold_for(resolved, input_tokens, output_tokens),
-        estimated_input_tokens=input_tokens,
-        max_output_tokens=output_tokens,
-        input=await ports.payloads.seal(caller.account_id, f"{job_id}/input", content),
-        input_hash=input_hash,
         metadata=wanted.metadata,
-        deadline_at=deadline,
+        deadline_at=deadline_at(wanted.deadline, ports.clock.now()),
         webhook=webhook,
     )
 
 
-async def _webhook(ports: ApiPorts, wanted: JobRequest) -> WebhookTarget | None:
-    if wanted.webhook is None:
-        return None
-    await ports.targets.check(wanted.webhook.url)
-    return WebhookTarget(url=wanted.webhook.url, events=tuple(wanted.webhook.events))
+async def input_hash_of(ports: ApiPorts, caller: Caller, document: Any) -> str:
+    """The same for the same JSON, whatever its spacing and the order of its keys."""
+    return await ports.payloads.fingerprint(caller.account_id, _encode_canonical(document))
 
 
 def _replay(history: History, input_hash: str) -> Response:

@@ -12,12 +12,13 @@ from domain.access.opening import OpeningPorts
 from domain.catalog.catalogue import Catalogue
 from domain.errors import Conflict, VersionConflict
 from domain.ports.event_store import DeadLetter
-from infra.directories import Directories, publish_prices
+from infra.directories import Directories
 from infra.first_admin import ensure_admin
 from infra.making import Basis
 from infra.offers import provider_objects
 from infra.version import VERSION
 from infra.vitals import Vitals
+from workers.attached import InteractiveRuns
 from workers.webhooks.deliveries import Deliveries
 
 
@@ -32,19 +33,19 @@ class ApiParts:
     watch: StreamWatch
     resolver: ThreadPoolResolver
     deliveries: Deliveries
+    interactive: InteractiveRuns
     redrive: Callable[[DeadLetter], Awaitable[None]]
     vitals: Vitals
     head: Callable[[], Awaitable[int]]
     asyncapi: Callable[[], bytes]
 
 
-async def prepare_to_sell(basis: Basis, catalogue: Catalogue, show: Callable[[str], None]) -> str:
-    """Sees to it that there are prices and an administrator; returns the version of the prices.
+async def prepare_to_serve(basis: Basis, show: Callable[[str], None]) -> None:
+    """Sees to it that there is an administrator.
 
     Other nodes may do so at the same time. `show` gets the administrator's key where one is made.
     """
     storage, directories = basis.storage, basis.directories
-    price_version = await publish_prices(storage, catalogue, directories.prices)
     chosen = basis.settings.bootstrap_admin_key
     ports = OpeningPorts(
         storage.store, storage.payloads, storage.secrets, storage.clock, storage.ids
@@ -58,7 +59,6 @@ async def prepare_to_sell(basis: Basis, catalogue: Catalogue, show: Callable[[st
             # Another node did it; with its events known there is one.
             await directories.keys_follower.load()
     await directories.keys_follower.load()  # so that the first request may be the administrator's
-    return price_version
 
 
 def _abreast(
@@ -78,19 +78,20 @@ def probes_of(vitals: Vitals) -> Probes:
     return Probes(VERSION, vitals.health, vitals.readiness, vitals.metrics)
 
 
-def api_ports(basis: Basis, catalogue: Catalogue, price_version: str, parts: ApiParts) -> ApiPorts:
+def api_ports(basis: Basis, catalogue: Catalogue, parts: ApiParts) -> ApiPorts:
     """The ports of `create_app`."""
     storage, directories = basis.storage, basis.directories
     private = basis.settings.webhooks.allow_private_targets
     return ApiPorts(
         store=storage.store,
+        interactive=parts.interactive,
         source=storage.store.log,
         payloads=storage.payloads,
         secrets=storage.secrets,
         keys=directories.keys,
         keys_follower=directories.keys_follower,
         catalogue=catalogue,
-        price_version=price_version,
+        prices=directories.prices,
         read_models=storage.read_models,
         projector=parts.read_models,
         watch=parts.watch,

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from adapters.sqlite.event_store import SqliteEventStore
 from api.app import create_app
 from api.ports import ApiPorts
-from infra.api_ports import ApiParts, api_ports, prepare_to_sell
+from infra.api_ports import ApiParts, api_ports, prepare_to_serve
 from infra.directories import load_directories
 from infra.making import Basis
 from infra.metrics import job_readings, log_readings
@@ -63,13 +63,13 @@ async def engine(
     async with open_embedded_storage(settings) as storage:
         directories = await load_directories(storage)
         basis = Basis(settings, storage, directories, new_node_id())
-        price_version = await prepare_to_sell(basis, catalogue, show_admin_key)
+        await prepare_to_serve(basis, show_admin_key)
         async with build_workforce(basis, storage.store) as workforce:
             tasks = Tasks()
             try:
                 workforce.start(tasks, directories)
                 parts = _api_parts(storage.store, workforce, tasks)
-                ports = api_ports(basis, catalogue, price_version, parts)
+                ports = api_ports(basis, catalogue, parts)
                 yield Engine(ports, workforce.dispatcher, tasks.failed)
                 await workforce.drain(tasks)
             finally:
@@ -90,6 +90,7 @@ def _api_parts(store: SqliteEventStore, workforce: Workforce, tasks: Tasks) -> A
         workforce.watch,
         workforce.resolver,
         workforce.deliveries,
+        workforce.interactive,
         workforce.redrive,
         _vitals(store, workforce, tasks),
         head,

@@ -5,8 +5,7 @@ the policy of its key says so, and pays for what it was sent (promise P8).
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import structlog
@@ -35,14 +34,14 @@ class AttachedRun(Run):
         super().__init__(ports, accepted.job_id, worker_id, lease_ms)
         self._accepted = accepted
         self._origin = origin
-        self._deltas: deque[tuple[OfferRef, Delta]] = deque()
+        self._deltas: list[tuple[OfferRef, Delta]] = []
         self._surface = SURFACES[accepted.endpoint]
         self._request_body: dict[str, Any] = {}
         # What the client was given of the answer so far.
         self._sent_from: OfferRef | None = None
         self._sent_bytes = 0
         self._moved = asyncio.Event()
-        self._body: dict[str, Any] | None = None
+        self._body: dict[str, Any] = {}
         self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
     async def begin(self) -> None:
@@ -69,13 +68,14 @@ class AttachedRun(Run):
         finally:
             self._moved.set()
 
-    async def deltas(self) -> AsyncIterator[tuple[OfferRef, Delta]]:
+    async def deltas(self) -> AsyncIterator[Sequence[tuple[OfferRef, Delta]]]:
         while True:
-            while self._deltas:
-                offer, delta = self._deltas.popleft()
-                self._sent_from = offer
-                self._sent_bytes += self._surface.delta_size(delta)
-                yield offer, delta
+            if self._deltas:
+                given, self._deltas = self._deltas, []
+                self._sent_from = given[-1][0]
+                self._sent_bytes += sum(self._surface.delta_size(delta) for _, delta in given)
+                yield given
+                continue
             if self._over.done():
                 return
             self._moved.clear()

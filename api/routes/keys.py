@@ -48,6 +48,7 @@ def key_object(key: KeyEntry) -> dict[str, Any]:
         "created_at": seconds(key.created_at),
         "expires_at": seconds(key.expires_at),
         "revoked_at": seconds(key.revoked_at),
+        "on_disconnect": key.on_disconnect,
     }
 
 
@@ -101,6 +102,7 @@ async def create_key(
         expires_at=milliseconds(body.expires_at)
         if "expires_at" in body.model_fields_set
         else granter.expires_at,
+        on_disconnect=body.on_disconnect,
     )
     try:
         key = await _change(ports, caller, command.key_id, command)
@@ -119,6 +121,7 @@ def _is_made_from(made: Event, command: CreateKey) -> bool:
         and made.environment == command.environment
         and set(made.scopes) == set(command.scopes)
         and made.expires_at == command.expires_at
+        and made.on_disconnect == command.on_disconnect
     )
 
 
@@ -130,7 +133,7 @@ async def get_key(key_id: str, caller: Owner, ports: Ports) -> dict[str, Any]:
 
 @router.patch("/keys/{key_id}")
 async def update_key(key_id: str, body: KeyChanges, caller: Owner, ports: Ports) -> dict[str, Any]:
-    """Changes name, scopes or expiry; what is left out stays."""
+    """Changes name, scopes, expiry or policy; what is left out stays."""
     _own_key(ports, caller, key_id)
     command = UpdateKey(
         granter=_granter(caller),
@@ -138,6 +141,7 @@ async def update_key(key_id: str, body: KeyChanges, caller: Owner, ports: Ports)
         name=KEEP if body.name is None else body.name,
         scopes=KEEP if body.scopes is None else tuple(body.scopes),
         expires_at=milliseconds(body.expires_at) if "expires_at" in body.model_fields_set else KEEP,
+        on_disconnect=KEEP if body.on_disconnect is None else body.on_disconnect,
     )
     return await _change(ports, caller, key_id, command)
 

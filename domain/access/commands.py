@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Literal
 
 from domain.access.scopes import Granter
+from domain.inference.events import DisconnectPolicy
 from domain.sealed import Sealed
 
 
@@ -36,6 +37,7 @@ class CreateKey:
     granter: Granter
     now: int
     expires_at: int | None = None
+    on_disconnect: DisconnectPolicy = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class UpdateKey:
     name: str | Kept = KEEP
     scopes: tuple[str, ...] | Kept = KEEP
     expires_at: int | Kept | None = KEEP
+    on_disconnect: DisconnectPolicy | Kept = KEEP
 
 
 @dataclass(frozen=True, slots=True)

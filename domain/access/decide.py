@@ -84,6 +84,7 @@ def _created(command: CreateKey) -> KeyCreated:
         key_hash=command.key_hash,
         scopes=_granted(command.granter, command.scopes),
         expires_at=_expiry(command.expires_at, command.now),
+        on_disconnect=command.on_disconnect,
     )
 
 
@@ -95,12 +96,19 @@ def _update(key: Key, command: UpdateKey) -> tuple[Event, ...]:
         expires_at=key.expires_at
         if command.expires_at is KEEP
         else _expiry(command.expires_at, command.now),
+        on_disconnect=key.on_disconnect if command.on_disconnect is KEEP else command.on_disconnect,
     )
     is_extended = ends_later(updated.expires_at, key.expires_at)
     if is_extended or not set(updated.scopes) <= set(key.scopes):
         command.granter.require_life(updated.expires_at)
-    before = (key.name, key.scopes, key.expires_at)
-    return () if (updated.name, updated.scopes, updated.expires_at) == before else (updated,)
+    before = KeyUpdated(
+        key_id=key.key_id,
+        name=key.name,
+        scopes=key.scopes,
+        expires_at=key.expires_at,
+        on_disconnect=key.on_disconnect,
+    )
+    return () if updated == before else (updated,)
 
 
 def _rotate(key: Key, command: RotateKey) -> tuple[Event, ...]:

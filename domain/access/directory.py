@@ -18,6 +18,7 @@ from domain.access.events import (
 )
 from domain.errors import Unauthenticated
 from domain.event import Event, Recorded
+from domain.inference.events import DisconnectPolicy
 from domain.sealed import Sealed
 
 DIRECTORY_EVENTS = tuple(event_type.event_name for event_type in EVENTS)
@@ -48,6 +49,7 @@ class KeyEntry:
     created_at: int
     expires_at: int | None = None
     revoked_at: int | None = None
+    on_disconnect: DisconnectPolicy = "cancel"
 
 
 @dataclass(slots=True)
@@ -142,6 +144,7 @@ class KeyDirectory:
             frozenset(event.scopes),
             recorded.recorded_at,
             event.expires_at,
+            on_disconnect=event.on_disconnect,
         )
         held = _Held(entry, recorded.version)
         self._keys[event.key_id] = held
@@ -166,6 +169,7 @@ class KeyDirectory:
                     name=event.name,
                     scopes=frozenset(event.scopes),
                     expires_at=event.expires_at,
+                    on_disconnect=event.on_disconnect,
                 )
             case KeyRotated():
                 # An overlap given before must not outlive this one: the last rotation decides.

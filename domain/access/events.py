@@ -1,6 +1,7 @@
 """The events of accounts and API keys."""
 
 from domain.event import Event, event
+from domain.inference.events import DisconnectPolicy
 from domain.sealed import Sealed
 
 
@@ -17,7 +18,8 @@ class AccountOpened(Event):
 class KeyCreated(Event):
     """A key exists. `key_hash` is the keyed hash of the secret, which is shown once.
 
-    `prefix` is the readable start (`gw_live_`), `last4` the last four characters.
+    `prefix` is the readable start (`gw_live_`), `last4` the last four characters. `on_disconnect`
+    is what becomes of an answer whose client hung up.
     """
 
     key_id: str
@@ -29,16 +31,18 @@ class KeyCreated(Event):
     key_hash: str
     scopes: tuple[str, ...]
     expires_at: int | None = None
+    on_disconnect: DisconnectPolicy = "cancel"
 
 
 @event("access.key.updated", version=1)
 class KeyUpdated(Event):
-    """Name, scopes and expiry as they are from now on."""
+    """Name, scopes, expiry and policy as they are from now on."""
 
     key_id: str
     name: str
     scopes: tuple[str, ...]
     expires_at: int | None = None
+    on_disconnect: DisconnectPolicy = "cancel"
 
 
 @event("access.key.rotated", version=1)

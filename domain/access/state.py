@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from domain.access.events import AccountOpened, KeyCreated, KeyRevoked, KeyRotated, KeyUpdated
 from domain.event import Event
+from domain.inference.events import DisconnectPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Key:
     name: str
     scopes: tuple[str, ...]
     expires_at: int | None
+    on_disconnect: DisconnectPolicy = "cancel"
     is_revoked: bool = False
     rotations: Mapping[str, int | None] = field(default_factory=dict)
 
@@ -40,12 +42,25 @@ def evolve_account(account: Account | None, event: Event) -> Account:
 def evolve_key(key: Key | None, event: Event) -> Key:
     """The key after `event`. Raises `ValueError` on a history that cannot be."""
     if isinstance(event, KeyCreated) and key is None:
-        return Key(event.key_id, event.account_id, event.name, event.scopes, event.expires_at)
+        return Key(
+            event.key_id,
+            event.account_id,
+            event.name,
+            event.scopes,
+            event.expires_at,
+            event.on_disconnect,
+        )
     if key is None:
         raise ValueError(f"{event.event_name} before access.key.created")
     match event:
         case KeyUpdated():
-            return replace(key, name=event.name, scopes=event.scopes, expires_at=event.expires_at)
+            return replace(
+                key,
+                name=event.name,
+                scopes=event.scopes,
+                expires_at=event.expires_at,
+                on_disconnect=event.on_disconnect,
+            )
         case KeyRotated(idempotency_key_hash=str(seen)):
             return replace(key, rotations={**key.rotations, seen: event.overlap_seconds})
         case KeyRotated():

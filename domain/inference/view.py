@@ -26,6 +26,7 @@ from domain.inference.events import (
 from domain.inference.state import Job, evolve
 from domain.money import picodollars_to_usd
 
+CANCELLED = Failure(code="job_cancelled", message="the request was cancelled", status_code=409)
 EXPIRED = Failure(
     code="deadline_exceeded", message="the deadline passed before an answer", status_code=504
 )
@@ -80,6 +81,17 @@ def failure_of(job: Job) -> Failure | None:
             return EXPIRED
         case _:
             return None
+
+
+def failure_told(ended: Event) -> Failure:
+    """What a client that waits for an answer is told instead, given the terminal event."""
+    match ended:
+        case JobFailed(failure=failure):
+            return failure
+        case JobExpired():
+            return EXPIRED
+        case _:
+            return CANCELLED
 
 
 def job_object(history: Sequence[Recorded[Event]]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 connection.
 """
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from domain.dialects.surface import Delta
@@ -20,10 +20,10 @@ from domain.inference.events import (
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: its terminal event, and the whole body of an answer."""
+    """How a run ended: its terminal event, and the whole body of an answer, empty without one."""
 
     event: JobCompleted | JobFailed | JobCancelled | JobExpired
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] = field(default_factory=dict)
 
 
 class RunLost(Exception):
@@ -43,7 +43,9 @@ class Attached(Protocol):
     @property
     def job_id(self) -> str: ...
 
-    def deltas(self) -> AsyncIterator[tuple[OfferRef, Delta]]: ...
+    def deltas(self) -> AsyncIterator[Sequence[tuple[OfferRef, Delta]]]:
+        """What has come since the last time, as soon as there is any."""
+        ...
 
     async def ended(self) -> Ended: ...
 

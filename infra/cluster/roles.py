@@ -2,28 +2,39 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cache
 
 from adapters.codec.events import EventCodec
 from adapters.kafka.merged_log import KafkaLog
 from adapters.kafka.relay import Relay
 from adapters.postgres.relay import PostgresRelayProgress, PostgresRelaySource
+from adapters.providers.session import HttpSession
 from adapters.store.handling import Handling
 from adapters.webhooks.resolver import ThreadPoolResolver
 from api.app import create_app
 from api.watch import StreamWatch
-from domain.errors import NotFound
+from domain.errors import NotFound, StoreUnavailable
 from domain.event_types import ALL_EVENTS
 from domain.ports.event_store import DeadLetter
 from domain.ports.read_models import ReadModelUnavailable
 from infra import asyncapi
-from infra.api_ports import ApiParts, api_ports, prepare_to_sell
+from infra.api_ports import ApiParts, api_ports, prepare_to_serve
 from infra.cluster.kafka import connection_of, topics_of, until_topics_are_ready
 from infra.cluster.node import ClusterNode, Serving, opened_node
-from infra.making import DELIVERY_DNS_THREADS, Basis, make_deliveries, webhook_sender
+from infra.making import (
+    DELIVERY_DNS_THREADS,
+    Basis,
+    attempt_engine,
+    job_ports,
+    make_deliveries,
+    make_running,
+    webhook_sender,
+)
 from infra.offers import build_catalogue
 from infra.settings import Settings
+from workers.attached import InteractiveRuns
+from workers.health import HealthRecorder
 from workers.projector import Projector
 from workers.read_model_watch import ReadModelWatch
 from workers.webhooks.intake import WebhookIntake
@@ -45,7 +56,7 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
         delivery_resolver = ThreadPoolResolver(DELIVERY_DNS_THREADS)
         stack.push_async_callback(delivery_resolver.close)
         basis = await node.basis()
-        price_version = await prepare_to_sell(basis, catalogue, show)
+        await prepare_to_serve(basis, show)
         sender = await stack.enter_async_context(webhook_sender(settings, delivery_resolver))
         source, storage = node.storage.store.log, node.storage
         watch = StreamWatch(source)
@@ -53,18 +64,39 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
         node.tasks.start("watch", watch.run())
         node.tasks.start("read models", read_models.run())
         vitals = node.vitals(read_models=read_models, lag_matters=False)
+        interactive = await stack.enter_async_context(_interactive(node, basis))
         parts = ApiParts(
             read_models,
             watch,
             resolver,
             make_deliveries(basis, sender),
+            interactive,
             _redrive(basis, node),
             vitals,
             storage.store.head,
             cache(lambda: asyncapi.render(settings.kafka.topic_prefix).encode()),
         )
-        app = create_app(api_ports(basis, catalogue, price_version, parts))
+        app = create_app(api_ports(basis, catalogue, parts))
         yield Serving(app, node.tasks.failed)
+
+
+@asynccontextmanager
+async def _interactive(node: ClusterNode, basis: Basis) -> AsyncIterator[InteractiveRuns]:
+    """What runs requests at once on this node; at the end, what runs is let end."""
+    health = HealthRecorder(node.storage.store, node.storage.clock, node.node_id)
+    session, running = HttpSession(), make_running(basis)
+    runs = InteractiveRuns(
+        job_ports(basis, attempt_engine(basis, session, health)), running, node.node_id
+    )
+    node.tasks.start("running requests", running.run())
+    node.tasks.start("health", health.run())
+    try:
+        yield runs
+        await runs.drain(node.settings.dispatch.drain_timeout)
+        with suppress(StoreUnavailable):
+            await health.flush()
+    finally:
+        await session.close()
 
 
 def _redrive(basis: Basis, node: ClusterNode) -> Callable[[DeadLetter], Awaitable[None]]:

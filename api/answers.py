@@ -1,0 +1,73 @@
+"""The replies of the drop-in routes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import error_response
+from api.frames import frames, last_frame
+from domain.dialects.surface import Head
+from domain.dialects.surfaces import SURFACES
+from domain.inference.events import Failure, JobAccepted, JobCompleted, OfferRef
+from domain.money import picodollars_to_usd
+
+NONE: Mapping[str, str] = {}
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+# Nothing between us and the client is to keep a stream back.
+STREAM_HEADERS: Mapping[str, str] = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+def answered(
+    accepted: JobAccepted, completed: JobCompleted, content: bytes, extra: Mapping[str, str] = NONE
+) -> Response:
+    """A whole answer."""
+    headers = {**completion_headers(accepted, completed), **extra}
+    return Response(content, 200, headers, "application/json")
+
+
+def streamed_whole(
+    accepted: JobAccepted,
+    completed: JobCompleted,
+    request: Mapping[str, Any],
+    head: Head,
+    body: dict[str, Any],
+    extra: Mapping[str, str] = NONE,
+) -> Response:
+    """A finished answer as the stream that was asked for."""
+    surface, endpoint = SURFACES[accepted.endpoint], accepted.endpoint
+    outgoing = surface.outgoing(request, head)
+    shown = [one for delta in surface.replayed(body) for one in outgoing.shown(delta)]
+    deltas = [*outgoing.opening(), *shown, *outgoing.closing(completed.usage)]
+    headers = {**STREAM_HEADERS, **completion_headers(accepted, completed), **extra}
+    content = frames(endpoint, deltas) + last_frame(endpoint)
+    return Response(content, 200, headers, EVENT_STREAM)
+
+
+def refused(
+    request: Request, job_id: str, failure: Failure, extra: Mapping[str, str] = NONE
+) -> Response:
+    """Why there is no answer."""
+    response = error_response(request, failure.status_code, failure.code, failure.message)
+    response.headers.update({"x-gatewayz-job-id": job_id, **extra})
+    return response
+
+
+def completion_headers(accepted: JobAccepted, completed: JobCompleted) -> dict[str, str]:
+    """What the reply to a completed request says beside its body."""
+    offer = OfferRef(provider=completed.provider, native_id=completed.native_id)
+    headers = serving_headers(accepted, offer)
+    headers["x-gatewayz-cost-usd"] = picodollars_to_usd(completed.cost_picodollars)
+    if completed.dropped:
+        headers["x-gatewayz-dropped-params"] = ",".join(completed.dropped)
+    return headers
+
+
+def serving_headers(accepted: JobAccepted, offer: OfferRef) -> dict[str, str]:
+    """Which job it is, and who serves it."""
+    return {
+        "x-gatewayz-job-id": accepted.job_id,
+        "x-gatewayz-provider": offer.provider,
+        "x-gatewayz-model": accepted.model,
+    }

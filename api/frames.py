@@ -1,0 +1,28 @@
+"""Server-sent events as each endpoint's clients read them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from domain.inference.events import Endpoint
+
+_encode = msgspec.json.Encoder().encode
+# The events of these say in themselves what they are called.
+_NAMED: frozenset[Endpoint] = frozenset({"/v1/messages", "/v1/responses"})
+DONE = b"data: [DONE]\n\n"
+
+
+def frames(endpoint: Endpoint, deltas: Iterable[dict[str, Any]]) -> bytes:
+    """The deltas as events."""
+    if endpoint in _NAMED:
+        return b"".join(
+            b"event: %b\ndata: %b\n\n" % (str(delta["type"]).encode(), _encode(delta))
+            for delta in deltas
+        )
+    return b"".join(b"data: %b\n\n" % _encode(delta) for delta in deltas)
+
+
+def last_frame(endpoint: Endpoint) -> bytes:
+    """What ends a stream after its last event."""
+    return b"" if endpoint in _NAMED else DONE

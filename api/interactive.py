@@ -1,0 +1,148 @@
+"""The drop-in routes: a request is run at once, and answered whole or as a stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.admission import Asked, admit
+from api.answers import (
+    STREAM_HEADERS,
+    answered,
+    refused,
+    serving_headers,
+    streamed_whole,
+)
+from api.auth import authenticate, ports_of
+from api.idempotency import id_for, idempotency_key
+from api.job_requests import read_document
+from api.replays import replay
+from api.requests import body_of, request_id_of
+from api.streamed import RUN_LOST, Batch, StreamedAnswer, until_left
+from api.submission import input_hash_of
+from domain.dialects.surface import Head
+from domain.dialects.surfaces import SURFACES
+from domain.errors import Conflict, InvalidRequest
+from domain.ids import Kind
+from domain.inference.events import DisconnectPolicy, Endpoint, JobAccepted, JobCompleted
+from domain.inference.view import failure_told, head_of
+from domain.ports.interactive import Attached, Ended, RunLost
+
+PATHS = frozenset(SURFACES)
+_encode = msgspec.json.Encoder().encode
+
+
+async def serve(request: Request) -> Response:
+    """`POST` to an inference endpoint: the answer, or its events as they come.
+
+    The hold is durable before a provider is called, and the charge before the last byte is sent.
+    """
+    endpoint = cast("Endpoint", request.scope["path"])
+    ports, caller = ports_of(request), authenticate(request, "inference")
+    body = _object(read_document(await body_of(request)))
+    stream = _is_streamed(endpoint, body)
+    key = idempotency_key(request.headers.get("idempotency-key"))
+    job_id = id_for(ports, caller.account_id, Kind.JOB, key)
+    input_hash = await input_hash_of(ports, caller, {"endpoint": endpoint, "body": body})
+    if key is not None and (made := await ports.store.read_stream(job_id)):
+        return await replay(request, caller, made, input_hash, body, stream=stream)
+    asked = _asked(endpoint, body, caller.key.on_disconnect, is_repeatable=key is not None)
+    accepted = await admit(ports, caller, asked, job_id, input_hash)
+    try:
+        attached = await ports.interactive.begin(accepted, body, caller.origin(), stream=stream)
+    except Conflict:  # the same Idempotency-Key, at the same moment
+        made = await ports.store.read_stream(job_id)
+        return await replay(request, caller, made, input_hash, body, stream=stream)
+    if stream:
+        head = head_of(accepted, ports.clock.now())
+        return await _streamed(request, accepted, head, body, attached)
+    return await _whole(request, accepted, attached)
+
+
+def _object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    return document
+
+
+def _is_streamed(endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
+    return endpoint != "/v1/embeddings" and body.get("stream") is True
+
+
+def _asked(
+    endpoint: Endpoint, body: dict[str, Any], policy: DisconnectPolicy, *, is_repeatable: bool
+) -> Asked:
+    is_kept = policy == "finish_and_store"
+    return Asked(
+        endpoint=endpoint,
+        body=body,
+        lane="interactive",
+        on_disconnect=policy,
+        store=is_kept or is_repeatable,
+        keep_input=is_kept,
+    )
+
+
+async def _whole(request: Request, accepted: JobAccepted, attached: Attached) -> Response:
+    try:
+        ended = await _ended(request, attached)
+    except RunLost:
+        return refused(request, accepted.job_id, RUN_LOST)
+    if isinstance(ended.event, JobCompleted):
+        return answered(accepted, ended.event, _encode(ended.body))
+    return refused(request, accepted.job_id, failure_told(ended.event))
+
+
+async def _ended(request: Request, attached: Attached) -> Ended:
+    watching = asyncio.create_task(until_left(request.receive, attached))
+    try:
+        return await attached.ended()
+    except asyncio.CancelledError:
+        attached.left()
+        raise
+    finally:
+        watching.cancel()
+
+
+async def _streamed(
+    request: Request, accepted: JobAccepted, head: Head, body: dict[str, Any], attached: Attached
+) -> Response:
+    """The stream once it has begun: what fails before is an ordinary error."""
+    deltas = attached.deltas()
+    first = await _first(request, attached, deltas)
+    if first is None:
+        return await _not_begun(request, accepted, head, body, attached)
+    headers = {**STREAM_HEADERS, **serving_headers(accepted, first[0][0])}
+    outgoing = SURFACES[accepted.endpoint].outgoing(body, head)
+    return StreamedAnswer(
+        accepted.endpoint, outgoing, attached, first, deltas, headers, request_id_of(request)
+    )
+
+
+async def _first(
+    request: Request, attached: Attached, deltas: AsyncIterator[Batch]
+) -> Batch | None:
+    watching = asyncio.create_task(until_left(request.receive, attached))
+    try:
+        return await anext(deltas, None)
+    except asyncio.CancelledError:
+        attached.left()
+        raise
+    finally:
+        watching.cancel()
+
+
+async def _not_begun(
+    request: Request, accepted: JobAccepted, head: Head, body: dict[str, Any], attached: Attached
+) -> Response:
+    """What a run that streamed nothing ended in: a failure, or an answer that came whole."""
+    try:
+        ended = await attached.ended()
+    except RunLost:
+        return refused(request, accepted.job_id, RUN_LOST)
+    if isinstance(ended.event, JobCompleted):
+        return streamed_whole(accepted, ended.event, body, head, ended.body)
+    return refused(request, accepted.job_id, failure_told(ended.event))

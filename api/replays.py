@@ -1,0 +1,68 @@
+"""The same request again, under its Idempotency-Key: the same answer, waited for if need be."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import answered, refused, streamed_whole
+from api.auth import Caller, ports_of, require_still_valid
+from api.idempotency import REPLAYED, require_same
+from api.ports import ApiPorts
+from domain.errors import NotFound
+from domain.event import Event, Recorded
+from domain.execute import fold
+from domain.inference.events import JobAccepted, JobCompleted
+from domain.inference.state import evolve
+from domain.inference.view import failure_told, head_of
+
+History = tuple[Recorded[Event], ...]
+# How long a wait goes on before it asks again whether its key still holds.
+KEY_CHECK_SECONDS = 0.5
+
+
+async def replay(
+    request: Request,
+    caller: Caller,
+    made: History,
+    input_hash: str,
+    body: Mapping[str, Any],
+    *,
+    stream: bool,
+) -> Response:
+    """What the earlier request with this key was or will be answered.
+
+    Raises `IdempotencyMismatch` when it was another request, and `NotFound` when its answer was
+    not kept.
+    """
+    ports, accepted = ports_of(request), made[0].event
+    require_same(isinstance(accepted, JobAccepted) and accepted.input_hash == input_hash)
+    assert isinstance(accepted, JobAccepted)  # noqa: S101 - said by the line above
+    ended = await _when_ended(ports, caller, accepted.job_id)
+    if not isinstance(ended, JobCompleted):
+        return refused(request, accepted.job_id, failure_told(ended), REPLAYED)
+    if ended.output is None:
+        raise NotFound("the answer was not kept", code="result_not_kept")
+    plain = await ports.payloads.open(caller.account_id, ended.output)
+    if not stream:
+        return answered(accepted, ended, plain, REPLAYED)
+    head = head_of(accepted, made[0].recorded_at)
+    return streamed_whole(accepted, ended, body, head, msgspec.json.decode(plain), REPLAYED)
+
+
+async def _when_ended(ports: ApiPorts, caller: Caller, job_id: str) -> Any:
+    """The terminal event. Raises `Unauthenticated` when the caller's key ends before."""
+    async with ports.watch.watching(job_id) as moved:
+        while True:
+            moved.clear()
+            job = fold(await ports.store.read_stream(job_id), evolve)
+            if job is not None and job.ended is not None:
+                return job.ended
+            try:
+                async with asyncio.timeout(KEY_CHECK_SECONDS):
+                    await moved.wait()
+            except TimeoutError:
+                require_still_valid(ports, caller)

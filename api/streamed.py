@@ -1,0 +1,107 @@
+"""A streamed answer on its way to its client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from api.answers import EVENT_STREAM
+from api.frames import frames, last_frame
+from api.wire_errors import error_body
+from domain.dialects.surface import Delta, Outgoing
+from domain.inference.events import Endpoint, Failure, JobCompleted, OfferRef
+from domain.inference.view import failure_told
+from domain.ports.interactive import Attached, RunLost
+
+Batch = Sequence[tuple[OfferRef, Delta]]
+
+
+class StreamedAnswer(StreamingResponse):
+    """A response: events as they come, and the end once it is durable (promise P7).
+
+    What was begun is `first`, the rest is in `deltas`. A client that leaves is told to the run.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        outgoing: Outgoing,
+        attached: Attached,
+        first: Batch,
+        deltas: AsyncIterator[Batch],
+        headers: Mapping[str, str],
+        request_id: str,
+    ) -> None:
+        super().__init__((), 200, headers, EVENT_STREAM)
+        self._endpoint = endpoint
+        self._outgoing = outgoing
+        self._attached = attached
+        self._first = first
+        self._deltas = deltas
+        self._request_id = request_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        watching = asyncio.create_task(until_left(receive, self._attached))
+        try:
+            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+            await send(start)
+            await self._send(send)
+        except asyncio.CancelledError:
+            self._attached.left()
+            raise
+        finally:
+            watching.cancel()
+
+    async def _send(self, send: Send) -> None:
+        opening = frames(self._endpoint, self._outgoing.opening())
+        await send(_part(opening + self._shown(self._first)))
+        async for batch in self._deltas:
+            shown = self._shown(batch)
+            if shown:
+                await send(_part(shown))
+        await send(_part(await self._end(), last=True))
+
+    def _shown(self, batch: Batch) -> bytes:
+        shown = (one for _, delta in batch for one in self._outgoing.shown(delta))
+        return frames(self._endpoint, shown)
+
+    async def _end(self) -> bytes:
+        try:
+            ended = await self._attached.ended()
+        except RunLost:
+            return self._error(RUN_LOST)
+        if isinstance(ended.event, JobCompleted):
+            closing = self._outgoing.closing(ended.event.usage)
+            return frames(self._endpoint, closing) + last_frame(self._endpoint)
+        return self._error(failure_told(ended.event))
+
+    def _error(self, failure: Failure) -> bytes:
+        error = {
+            "code": failure.code,
+            "message": failure.message,
+            "param": None,
+            "request_id": self._request_id,
+        }
+        body = error_body(self._endpoint, failure.status_code, error)
+        return frames(self._endpoint, [body]) + last_frame(self._endpoint)
+
+
+RUN_LOST = Failure(
+    code="node_lost", message="the request was lost here before it ended", status_code=503
+)
+
+
+async def until_left(receive: Receive, attached: Attached) -> None:
+    """Tells the run when the client hangs up."""
+    try:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    except ClientDisconnect:
+        pass
+    attached.left()
+
+
+def _part(content: bytes, *, last: bool = False) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": not last}
