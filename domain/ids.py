@@ -26,6 +26,8 @@ class Kind(StrEnum):
     BLOB = "blob"
     DEAD_LETTER = "dl"
     PRICE_BOOK = "pb"
+    BREAKER = "brk"
+    INCIDENT = "inc"
 
 
 # The account of facts that belong to the house itself (price books, provider health).

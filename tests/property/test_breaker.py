@@ -1,0 +1,76 @@
+"""Laws of the breaker under any outcomes at any times."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.providers.breaker import (
+    CLOSED,
+    Breaker,
+    BreakerPolicy,
+    Outcome,
+    after,
+    begun,
+    permits,
+)
+
+START = 1_700_000_000_000
+policies = st.builds(
+    BreakerPolicy,
+    consecutive_failures=st.integers(1, 8),
+    failure_ratio=st.floats(0.1, 1),
+    minimum_requests=st.integers(1, 20),
+    window_seconds=st.floats(1, 120),
+    open_seconds=st.floats(0.1, 120),
+    successes_to_close=st.integers(1, 4),
+)
+OUTCOMES: tuple[Outcome, ...] = ("success", "failure", "neutral")
+# Seconds to wait, how the call ends, and how long it takes.
+calls = st.lists(
+    st.tuples(st.floats(0, 200), st.sampled_from(OUTCOMES), st.floats(0, 5)), max_size=60
+)
+Calls = list[tuple[float, Outcome, float]]
+
+
+def courses(policy: BreakerPolicy, made: Calls) -> list[tuple[Breaker, int, bool]]:
+    """Each state, when it was looked at, and whether a call was made then."""
+    breaker, now, seen = CLOSED, START, []
+    for wait, outcome, lasts in made:
+        now += round(wait * 1000)
+        permitted = permits(breaker, now, policy)
+        seen.append((breaker, now, permitted))
+        if permitted:
+            began = now
+            breaker = begun(breaker, now, policy)
+            now += round(lasts * 1000)
+            breaker = after(breaker, outcome, began, now, policy)
+    return [*seen, (breaker, now, False)]
+
+
+@given(policies, calls)
+def test_no_call_is_made_while_it_is_open(policy: BreakerPolicy, made: Calls) -> None:
+    for breaker, now, called in courses(policy, made):
+        if breaker.phase == "open" and now < breaker.opened_at + breaker.open_ms:
+            assert not called
+
+
+@given(policies, calls)
+def test_whatever_happened_it_closes_once_calls_succeed(policy: BreakerPolicy, made: Calls) -> None:
+    breaker, now, _ = courses(policy, made)[-1]
+    now += round(1000 * max(policy.max_open_seconds, policy.open_seconds))
+    for _ in range(policy.successes_to_close):
+        assert permits(breaker, now, policy)
+        breaker = after(begun(breaker, now, policy), "success", now, now, policy)
+    assert breaker.phase == "closed"
+
+
+@given(policies, calls)
+def test_it_is_never_open_longer_than_its_bound(policy: BreakerPolicy, made: Calls) -> None:
+    longest = 1000 * max(policy.open_seconds, policy.max_open_seconds)
+    assert all(breaker.open_ms <= longest + 1 for breaker, _, _ in courses(policy, made))
+
+
+@given(policies, st.lists(st.floats(0, 100), max_size=40))
+def test_it_never_opens_without_a_failure(policy: BreakerPolicy, waits: list[float]) -> None:
+    outcomes: list[Outcome] = ["success", "neutral"]
+    made: Calls = [(wait, outcomes[i % 2], 0.1) for i, wait in enumerate(waits)]
+    assert all(breaker.phase == "closed" for breaker, _, _ in courses(policy, made))

@@ -1,0 +1,151 @@
+"""The breakers at work: fed by attempts and probes, asked before each call, recorded on change."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from domain.errors import StoreUnavailable, VersionConflict
+from domain.event import Event, system_origin
+from domain.ids import HOUSE_ACCOUNT
+from domain.inference.events import AttemptRecord, OfferRef
+from domain.ports.clock import Clock
+from domain.ports.event_store import Append, EventStore, StreamWrite
+from domain.providers.board import BreakerBoard, Scope
+from domain.providers.breaker import (
+    Breaker,
+    BreakerPolicy,
+    Outcome,
+    after,
+    begun,
+    offer_outcome,
+    permits,
+    provider_outcome,
+)
+from domain.providers.decide import Cause, moved
+
+AWAY_SECONDS = 1.0
+_NONE: Mapping[int, int] = {}
+
+log = structlog.get_logger(__name__)
+
+
+class BreakerKeeper:
+    """Moves the breakers of a node's board; `run` records what changed.
+
+    Nothing here waits: a change counts at once, and is recorded when the event store can. A change
+    that another node was quicker to record is dropped.
+    """
+
+    def __init__(
+        self,
+        board: BreakerBoard,
+        store: EventStore,
+        clock: Clock,
+        node_id: str,
+        policy: BreakerPolicy,
+    ) -> None:
+        self._board, self._store, self._clock = board, store, clock
+        self._node_id, self._policy = node_id, policy
+        # In the order of the changes; a breaker's events are recorded one after the other.
+        self._unrecorded: dict[Scope, list[Event]] = {}
+        self._wanted = asyncio.Event()
+
+    def avoided(self, offers: Sequence[OfferRef]) -> Mapping[int, int]:
+        """See `domain.ports.attempt_health.AttemptHealth`."""
+        if not self._board.troubled:
+            return _NONE
+        return {
+            place: self._last_failed_at(offer)
+            for place, offer in enumerate(offers)
+            if not self.permits(offer)
+        }
+
+    def permits(self, offer: OfferRef) -> bool:
+        """Whether the offer may be called now, for all that is known."""
+        now, policy = self._clock.now(), self._policy
+        return all(
+            scope not in self._board.troubled or permits(self._board[scope].breaker, now, policy)
+            for scope in _scopes(offer)
+        )
+
+    def begins(self, offer: OfferRef) -> None:
+        """A call begins; the first after a breaker's time is over makes it half-open."""
+        if self._board.troubled:
+            now = self._clock.now()
+            for scope in _scopes(offer):
+                if scope in self._board.troubled:
+                    self._move(scope, begun(self._board[scope].breaker, now, self._policy))
+
+    def observe(self, attempt: AttemptRecord) -> None:
+        """Takes in how a call ended."""
+        offer, provider = _scopes(attempt)
+        self._took(offer, offer_outcome(attempt.outcome), attempt)
+        self._took(provider, provider_outcome(attempt.outcome), attempt)
+
+    def observe_probe(self, provider: str, outcome: str, began_at: int) -> None:
+        """Takes in how a probe ended; it says something about the provider as a whole alone."""
+        scope, now = Scope(provider), self._clock.now()
+        breaker = begun(self._board[scope].breaker, now, self._policy)
+        self._move(scope, breaker)
+        judged = provider_outcome(outcome)
+        self._move(scope, after(breaker, judged, began_at, now, self._policy), outcome)
+
+    async def run(self) -> None:
+        """Records changes until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self.flush()
+            except StoreUnavailable as error:
+                log.warning("breakers.unrecorded", error=str(error))
+                self._wanted.set()
+                await asyncio.sleep(AWAY_SECONDS)
+
+    async def flush(self) -> None:
+        """Records what has changed."""
+        for scope in tuple(self._unrecorded):
+            events = tuple(self._unrecorded[scope])
+            await self._record(scope, events)
+            left = self._unrecorded.get(scope, [])[len(events) :]
+            if left:
+                self._unrecorded[scope] = left
+                self._wanted.set()
+            else:
+                self._unrecorded.pop(scope, None)
+
+    async def _record(self, scope: Scope, events: tuple[Event, ...]) -> None:
+        stream = scope.breaker_id
+        origin = system_origin(HOUSE_ACCOUNT, self._node_id, stream)
+        write = StreamWrite(stream, self._board[scope].version, events)
+        try:
+            recorded = await self._store.append(Append(origin, (write,)))
+        except VersionConflict:  # another node's change stands, and is followed
+            self._unrecorded.pop(scope, None)
+            return
+        self._board.recorded(scope, recorded[-1].version)
+
+    def _took(self, scope: Scope, outcome: Outcome, attempt: AttemptRecord) -> None:
+        breaker, now = self._board[scope].breaker, self._clock.now()
+        changed = after(breaker, outcome, attempt.started_at, now, self._policy)
+        if changed.phase == breaker.phase == "closed":
+            self._board.count(scope, changed)
+        elif changed is not breaker:
+            self._move(scope, changed, attempt.outcome)
+
+    def _move(self, scope: Scope, breaker: Breaker, reason: str = "") -> None:
+        cause = Cause(self._node_id, self._clock.now(), reason)
+        standing, events = moved(scope, self._board[scope], breaker, cause)
+        self._board.put(scope, standing)
+        if events:
+            log.info(events[0].event_name, provider=scope.provider, model=scope.native_id)
+            self._unrecorded.setdefault(scope, []).extend(events)
+            self._wanted.set()
+
+    def _last_failed_at(self, offer: OfferRef) -> int:
+        return max(self._board[scope].breaker.last_failed_at for scope in _scopes(offer))
+
+
+def _scopes(offer: OfferRef | AttemptRecord) -> tuple[Scope, Scope]:
+    return Scope(offer.provider, offer.native_id), Scope(offer.provider)

@@ -1,0 +1,48 @@
+"""The health of providers on one node: what its attempts tell, ask and are told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.following import follow
+from domain.inference.events import AttemptRecord, OfferRef
+from domain.ports.attempt_health import Speed
+from domain.ports.event_store import LogEntry
+from domain.ports.log import Log
+from workers.breakers import BreakerKeeper
+from workers.health import HealthRecorder
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    """See `domain.ports.attempt_health.AttemptHealth`; `observe` gets every attempt."""
+
+    recorder: HealthRecorder
+    keeper: BreakerKeeper
+
+    def avoided(self, offers: Sequence[OfferRef]) -> Mapping[int, int]:
+        return self.keeper.avoided(offers)
+
+    def begins(self, offer: OfferRef) -> None:
+        self.keeper.begins(offer)
+
+    def measured(self, offer: OfferRef, speed: Speed) -> None:
+        self.recorder.measured(offer, speed)
+
+    def observe(self, attempt: AttemptRecord) -> None:
+        """Takes in how a call ended."""
+        self.recorder.observe(attempt)
+        self.keeper.observe(attempt)
+
+    async def flush(self) -> None:
+        """Records what has not been recorded."""
+        await self.recorder.flush()
+        await self.keeper.flush()
+
+    async def run_following(self, source: Log) -> None:
+        """Takes in what other nodes observe from now on, until cancelled."""
+
+        def take(entries: Sequence[LogEntry]) -> None:
+            for entry in entries:
+                self.recorder.follow(entry)
+
+        await follow(source, source.head(), take)
