@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from domain.dialects.chat.surface import ChatSurface
 from domain.dialects.embeddings import EmbeddingsSurface
+from domain.dialects.messages.surface import MessagesSurface
 from domain.dialects.surface import Surface
 from domain.inference.events import Endpoint
 
 SURFACES: Mapping[Endpoint, Surface] = {
     "/v1/chat/completions": ChatSurface(),
     "/v1/embeddings": EmbeddingsSurface(),
+    "/v1/messages": MessagesSurface(),
 }

@@ -1,0 +1,1 @@
+"""Anthropic's messages: a wire of clients and of providers."""
