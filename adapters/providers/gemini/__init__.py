@@ -1,0 +1,1 @@
+"""Google's wire `generateContent`, as AI Studio and Vertex AI speak it."""
