@@ -1,6 +1,6 @@
 """The content parts of chat messages, from and to the canonical form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from domain.dialects.canonical import (
@@ -93,7 +93,7 @@ def _thinking(part: Fields) -> Iterator[Thinking]:
         yield Thinking(text=told)
 
 
-def written_content(parts: list[Part], *, marks: bool) -> str | list[dict[str, Any]]:
+def written_content(parts: Sequence[Part], *, marks: bool) -> str | list[dict[str, Any]]:
     """The content of a user's message; one text alone is a string, as every host takes it."""
     if len(parts) == 1 and isinstance(part := parts[0], Text) and not (marks and part.cache):
         return part.text
