@@ -1,15 +1,15 @@
 """What the settings offer for sale: the catalogue, and an adapter for each usable provider."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any
 
 from adapters.providers.http import HttpProvider
-from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.session import HttpSession
 from adapters.providers.simulator import Simulator
 from domain.catalog.catalogue import Catalogue, Model, Offer
 from domain.ports.clock import Clock
 from domain.ports.provider import Provider
+from infra.providers.wires import build_wire
 from infra.settings import ModelSettings, OfferSettings, ProviderSettings, Settings
 
 
@@ -40,7 +40,7 @@ def provider_objects(settings: Settings) -> Sequence[Mapping[str, Any]]:
             "id": name,
             "object": "provider",
             "protocol": provider.protocol,
-            "base_url": provider.base_url,
+            "base_url": provider.shown_address,
             "enabled": provider.is_usable,
             "disabled_because": provider.why_unusable,
         }
@@ -51,17 +51,10 @@ def provider_objects(settings: Settings) -> Sequence[Mapping[str, Any]]:
 def _provider(
     provider: ProviderSettings, settings: Settings, session: HttpSession, clock: Clock
 ) -> Provider:
-    match provider.protocol:
-        case "simulator":
-            simulated = settings.simulator
-            return Simulator(
-                clock, latency_seconds=simulated.latency, fault_rate=simulated.fault_rate
-            )
-        case "openai-chat":
-            key = None if provider.api_key is None else provider.api_key.get_secret_value()
-            return HttpProvider(session, OpenAIChatWire(provider.base_url or "", key))
-        case _:
-            assert_never(provider.protocol)
+    if provider.protocol == "simulator":
+        simulated = settings.simulator
+        return Simulator(clock, latency_seconds=simulated.latency, fault_rate=simulated.fault_rate)
+    return HttpProvider(session, build_wire(provider))
 
 
 def _model(name: str, model: ModelSettings) -> Model:

@@ -1,6 +1,6 @@
-"""What is known without any configuration: the simulator, and where well-known providers are.
+"""What is known without any configuration: the simulator, the well-known providers, some models.
 
-A known provider is enabled by its key in the environment. A price is a fact that needs a source
+A price is a fact that needs a source
 (promise P9): those here are the list prices in genai-prices 0.2.3 (MIT), read on 2026-11-23. The
 configuration adds models and corrects prices.
 """
@@ -8,22 +8,13 @@ configuration adds models and corrects prices.
 from collections.abc import Mapping
 from typing import Any
 
+from infra.providers.environment import known_providers
+
 
 def _priced(provider: str, native_id: str, **prices: str) -> dict[str, str]:
     return {"provider": provider, "native_id": native_id, **prices}
 
 
-# name: base URL and the variable that holds the key
-KNOWN_PROVIDERS = {
-    "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "groq": ("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    "deepseek": ("https://api.deepseek.com", "DEEPSEEK_API_KEY"),
-    "mistral": ("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-    "together": ("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-    "openrouter": ("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    "fireworks": ("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
-    "xai": ("https://api.x.ai/v1", "XAI_API_KEY"),
-}
 # model: kind, context length, output limit, and offers (provider, its name, USD per million)
 KNOWN_MODELS: Mapping[str, Any] = {
     "openai/gpt-4o-mini": {
@@ -63,9 +54,7 @@ SIMULATED_CHAT = ("chat", "flaky", "slow")
 
 def builtin_values(environment: Mapping[str, str]) -> dict[str, Any]:
     """The settings below every other source."""
-    providers: dict[str, Any] = {"simulator": {"protocol": "simulator"}}
-    for name, (base_url, variable) in KNOWN_PROVIDERS.items():
-        providers[name] = {"base_url": base_url, "api_key": environment.get(variable) or None}
+    providers = {"simulator": {"protocol": "simulator"}, **known_providers(environment)}
     return {"providers": providers, "models": {**KNOWN_MODELS, **_simulated_models()}}
 
 

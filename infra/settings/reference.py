@@ -27,13 +27,13 @@ Durations are seconds as numbers, or text with a unit: `250ms`, `2s`, `15m`, `1h
 file, `${NAME}` stands for a variable of the environment and `${NAME:-text}` gives a default. A
 provider that needs a variable which is not set is disabled; anywhere else that is an error.
 
-The providers `openai`, `groq`, `deepseek`, `mistral`, `together`, `openrouter`, `fireworks` and
-`xai` are known; each is enabled by its key (`OPENAI_API_KEY` and so on). Name the models that
-you sell and their prices under `models`: an offer without a price is not sold. The provider
-`simulator` and its models need nothing.
+The well-known providers (`gatewayz providers list`, [providers.md](providers.md)) need no
+configuration: each is enabled by its credential in its usual variable (`OPENAI_API_KEY` and so
+on), and what is set under `providers.<name>` comes before its facts. The provider `simulator` and
+its models need nothing. An offer without a price is not sold.
 """
 # Filled in while reading, not to be set.
-INTERNAL = {"unset_variables"}
+INTERNAL = {"unset_variables", "set_aside"}
 NOT_APPLIED = "**Accepted for forward compatibility, not applied yet.**"
 
 

@@ -18,7 +18,8 @@ from infra.settings.cluster import (
     Profile,
     RedisSettings,
 )
-from infra.settings.offers import ModelSettings, ProviderSettings
+from infra.settings.offers import ModelSettings
+from infra.settings.providers import ProviderSettings
 from infra.settings.section import Section, require_none
 from infra.settings.sections import (
     AttemptSettings,

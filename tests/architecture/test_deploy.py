@@ -18,9 +18,9 @@ from adapters.kafka.topics import Topics
 from domain.event_types import ALL_EVENTS
 from infra.cli.root import app
 from infra.cluster.work import DUTIES, STOP_SECONDS
+from infra.providers.registry import registry
 from infra.serve import CLOSE_SECONDS
 from infra.settings import Settings, load_settings
-from infra.settings.builtin import KNOWN_PROVIDERS
 from infra.version import VERSION
 from tests.architecture import deploy
 from tests.architecture.deploy import CHART, DEPLOY, services, values
@@ -186,9 +186,10 @@ def test_secrets_are_never_replaced(tmp_path: Path) -> None:
 def test_every_provider_that_is_known_can_be_enabled() -> None:
     example = (DEPLOY / ".env.example").read_text("utf-8")
     for service in deploy.own_services().values():
-        for _, variable in KNOWN_PROVIDERS.values():
-            assert variable in service["environment"]
-            assert f"# {variable}=" in example
+        for facts in registry().values():
+            for variable, *_ in facts.variables.values():
+                assert variable in service["environment"]
+                assert f"# {variable}=" in example
 
 
 @pytest.mark.parametrize("name", sorted(deploy.own_services()))

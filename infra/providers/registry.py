@@ -1,0 +1,120 @@
+"""The registry of well-known providers: one entry of facts each, read from `registry.json`.
+
+An entry says how a provider is reached and what it takes; which models it sells at what price is
+the catalogue's business. `confidence` says how far an entry was checked: "high" by two sources
+that agree, "low" by one weak source.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from adapters.providers.chat_quirks import NO_QUIRKS, ChatQuirks
+
+Protocol = Literal[
+    "openai-chat",
+    "openai-responses",
+    "anthropic-messages",
+    "gemini",
+    "vertex",
+    "bedrock-converse",
+    "azure-openai",
+    "cohere",
+    "ollama",
+    "simulator",
+]
+# What no wire adapter speaks yet: such a provider is listed, and not used.
+NOT_BUILT: frozenset[Protocol] = frozenset(
+    {
+        "openai-responses",
+        "anthropic-messages",
+        "gemini",
+        "vertex",
+        "bedrock-converse",
+        "cohere",
+        "ollama",
+    }
+)
+Confidence = Literal["high", "medium", "low"]
+_PATH = Path(__file__).with_name("registry.json")
+
+
+class PriceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a listing holds its prices (dotted), and what one of them is in USD per token."""
+
+    input: str
+    output: str
+    scale: str
+
+
+class ModelsFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The listing of models: relative to the base URL, or a URL of its own.
+
+    `auth`: whether it wants the credential; `items`: the field of the entries, "" for an array.
+    """
+
+    path: str
+    auth: bool = True
+    items: str = "data"
+    price: PriceFacts | None = None
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A variable that chooses one of several regional entries.
+
+    The entry is out of use while the variable has a value that is not among `values`. Keys of
+    `shared` variables belong to it only while the variable has one of them.
+    """
+
+    variable: str
+    values: tuple[str, ...]
+    shared: tuple[str, ...] = ()
+
+
+class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of one provider.
+
+    - `base_url` is for `protocol`; `also` has the addresses of its other wires, `hosts` those of
+      its regions. `{location}`, `{resource}` and the like stand for settings.
+    - `header`, `scheme`, `headers`, `query`: how the credential is sent, and what goes with it; a
+      header whose setting is not set is left out.
+    - `variables`: the variables of the environment that a setting is read from, the first wins.
+    - `needs`: it is usable when of each group one setting is given; `pairs`: with the one setting
+      the other is needed.
+    - `region`: where it runs unless told otherwise: "self" is the operator's own machine,
+      "customer" what the customer chose at the provider.
+    - `batch`: what a batch costs of the usual price. `reasoning_field`: where answers show it.
+    """
+
+    name: str
+    protocol: Protocol
+    base_url: str
+    versioned_base_url: str | None = None
+    also: Mapping[Protocol, str] = {}
+    header: str = "Authorization"
+    scheme: str = "Bearer {key}"
+    headers: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
+    variables: Mapping[str, tuple[str, ...]]
+    needs: tuple[tuple[str, ...], ...] = (("api_key",),)
+    pairs: Mapping[str, str] = {}
+    defaults: Mapping[str, str] = {}
+    pin: Pin | None = None
+    quirks: ChatQuirks = NO_QUIRKS
+    reasoning_field: str | None = None
+    models: ModelsFacts | None = None
+    region: str | None = None
+    hosts: Mapping[str, str] = {}
+    data_policy: str | None = None
+    batch: str | None = None
+    confidence: Confidence
+    docs: str
+
+
+@cache
+def registry() -> Mapping[str, ProviderFacts]:
+    """Every entry by its name."""
+    return msgspec.json.decode(_PATH.read_bytes(), type=dict[str, ProviderFacts])

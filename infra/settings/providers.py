@@ -1,0 +1,179 @@
+"""Settings of one provider: a well-known one, or any that speaks a known wire."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from infra.providers.addresses import NoAddress, address
+from infra.providers.registry import NOT_BUILT, Protocol, ProviderFacts, registry
+from infra.settings.section import Section, require_none
+from infra.settings.values import Secret
+
+# What may stand in the address and the headers of a well-known provider.
+IN_ADDRESS = (
+    "account_id",
+    "api_version",
+    "gateway_id",
+    "location",
+    "organization",
+    "project",
+    "region",
+    "resource",
+    "workspace",
+)
+# A wire of one vendor alone: its facts apply whatever the provider is called.
+_PRESET_OF_PROTOCOL = {
+    "azure-openai": "azure-openai",
+    "bedrock-converse": "bedrock",
+    "vertex": "google-vertex",
+}
+UrlName = Annotated[str, Field(pattern=r"^[^\s/?#]+$")]
+
+
+class ProviderSettings(Section):
+    """One provider: a wire protocol at a base URL, with our credential.
+
+    A well-known provider needs its credential alone; what is set here comes before its facts.
+    """
+
+    preset: str | None = Field(
+        default=None,
+        description="The well-known provider whose facts hold, where this one has another name.",
+    )
+    protocol: Protocol = Field(
+        default="openai-chat", description="The wire protocol that it speaks."
+    )
+    base_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="Where its routes begin, with the version: `https://api.openai.com/v1`.",
+    )
+    api_key: Secret | None = Field(
+        default=None, description="Our credential. A provider that needs none leaves the name out."
+    )
+    enabled: bool = Field(default=True, description="Whether it is used at all.")
+    headers: dict[str, str] = Field(default={}, description="Sent with every request.")
+    organization: str | None = Field(
+        default=None, description="Who pays there: of OpenAI, Hugging Face, Friendli."
+    )
+    project: UrlName | None = Field(default=None, description="Of OpenAI or Google Cloud.")
+    region: UrlName | None = Field(
+        default=None, description="Of AWS, or one of the regions that a provider has hosts in."
+    )
+    location: UrlName | None = Field(default=None, description="Of Google Vertex.")
+    resource: UrlName | None = Field(default=None, description="Of Azure.")
+    api_version: UrlName | None = Field(
+        default=None,
+        description="Of Azure: with a date the routes of deployments are used, else those of v1.",
+    )
+    workspace: UrlName | None = Field(default=None, description="The host of Databricks.")
+    account_id: UrlName | None = Field(default=None, description="Of Cloudflare.")
+    gateway_id: UrlName | None = Field(default=None, description="Of Cloudflare.")
+    credentials_json: Secret | None = Field(
+        default=None, description="A Google service account: its JSON, also in base64."
+    )
+    credentials_file: Path | None = Field(default=None, description="The same, in a file.")
+    access_key_id: Secret | None = Field(default=None, description="Of AWS.")
+    secret_access_key: Secret | None = Field(default=None, description="Goes with the id.")
+    session_token: Secret | None = Field(default=None, description="Of a temporary key of AWS.")
+    profile: str | None = Field(default=None, description="In the files of AWS.")
+    role_arn: str | None = Field(default=None, description="A role of AWS that is taken on.")
+    ambient_credentials: bool = Field(
+        default=False,
+        description="Of AWS and Google Cloud: whatever the machine itself is allowed.",
+    )
+    unset_variables: tuple[str, ...] = Field(
+        default=(), description="Filled in while reading: the variables that were not set."
+    )
+    set_aside: str | None = Field(
+        default=None, description="Filled in while reading: the variable that names another."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _facts_come_first(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        preset = values.get("preset") or _PRESET_OF_PROTOCOL.get(str(values.get("protocol")))
+        facts = registry().get(str(preset))
+        return values if facts is None else {"protocol": facts.protocol, "preset": preset, **values}
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> "ProviderSettings":
+        if self.preset is not None and self.facts is None:
+            require_none([("preset", f"no provider is known as {self.preset!r}")])
+        if not self.is_usable or self.protocol == "simulator":
+            return self
+        try:
+            self.address()
+        except NoAddress as problem:
+            require_none([(problem.setting, str(problem))])
+        return self
+
+    @property
+    def facts(self) -> ProviderFacts | None:
+        """What is known of it; None for a provider of the operator's own."""
+        return registry().get(self.preset) if self.preset else None
+
+    @property
+    def in_address(self) -> dict[str, str]:
+        """What is set that may stand in an address or a header."""
+        given = ((name, getattr(self, name)) for name in IN_ADDRESS)
+        return {name: value for name, value in given if value is not None}
+
+    def address(self) -> str:
+        """The base URL. Raises `NoAddress`."""
+        if self.base_url is not None:
+            return self.base_url
+        if self.facts is None:
+            raise NoAddress("an enabled provider needs one", "base_url")
+        return address(self.facts, self.protocol, self.in_address)
+
+    @property
+    def shown_address(self) -> str | None:
+        """The base URL as far as it can be told."""
+        try:
+            return self.address()
+        except NoAddress:
+            return None
+
+    @property
+    def lacks(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of settings of which one is needed and none is given."""
+        if self.facts is None:
+            lacks_key = "api_key" in self.model_fields_set and self.api_key is None
+            return (("api_key",),) if lacks_key else ()
+        paired = ((two,) for one, two in self.facts.pairs.items() if self._is_given(one))
+        return tuple(
+            group for group in (*self.facts.needs, *paired) if not any(map(self._is_given, group))
+        )
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is enabled and has the credential it asks for."""
+        return self.why_unusable is None
+
+    @property
+    def why_unusable(self) -> str | None:
+        """One line for the operator; None when it is usable."""
+        if not self.enabled:
+            return "it is switched off"
+        if self.unset_variables:
+            return f"{', '.join(self.unset_variables)} is not set"
+        if self.set_aside is not None:
+            return f"{self.set_aside} names another region"
+        if self.lacks:
+            return "; ".join(map(self._lack, self.lacks))
+        return "its protocol is not built yet" if self.protocol in NOT_BUILT else None
+
+    def _is_given(self, name: str) -> bool:
+        return name in self.model_fields_set and bool(getattr(self, name))
+
+    def _lack(self, group: tuple[str, ...]) -> str:
+        if self.facts is None:
+            return f"it has no {group[0]}"
+        variables = [
+            self.facts.variables[name][0] for name in group if name in self.facts.variables
+        ]
+        return f"{' or '.join(variables or group)} is not set"
