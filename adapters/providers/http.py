@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import aiohttp
+from yarl import URL
 
 from adapters.providers.patience import Patience
 from adapters.providers.replies import Reading
@@ -21,12 +22,16 @@ _LINGER_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What goes to the provider. `dropped` names what the caller asked for and is not in it."""
+    """What goes to the provider. `dropped` names what the caller asked for and is not in it.
+
+    With `url_as_is` the address goes out as it stands, because a signature is of it.
+    """
 
     url: str
     content: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    url_as_is: bool = False
 
 
 class Wire(Protocol):
@@ -77,7 +82,7 @@ class HttpProvider:
 
     def _post(self, request: HttpRequest, call: ProviderCall) -> Any:
         return self._session.get().post(
-            request.url,
+            URL(request.url, encoded=request.url_as_is),
             data=request.content,
             headers={"user-agent": "Gatewayz", "x-request-id": call.request_id, **request.headers},
             allow_redirects=False,

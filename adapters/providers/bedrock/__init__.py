@@ -1,0 +1,1 @@
+"""Amazon Bedrock: Converse for every model that talks, Invoke for those that embed."""

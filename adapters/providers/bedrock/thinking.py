@@ -1,0 +1,160 @@
+"""How a model on Bedrock is told how much to think."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from adapters.providers.bedrock.models import Model
+from adapters.providers.target import Dropped
+from domain.dialects.canonical import (
+    Effort,
+    Part,
+    Redacted,
+    Request,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+
+_EFFORT: Final = "effort"
+_SMALLEST_BUDGET: Final = 1024
+# What an answer gets beside the thinking where the caller set no limit.
+_ROOM_TO_ANSWER: Final = 4096
+_BUDGETS: Final[Mapping[Effort, int]] = {
+    "minimal": 1024,
+    "low": 1024,
+    "medium": 4096,
+    "high": 16384,
+    "xhigh": 32000,
+    "max": 64000,
+}
+_THREE_EFFORTS: Final[Mapping[Effort, str]] = {
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingPlan:
+    """The model's own fields, Converse's `effort`, and the limit of output that leaves room.
+
+    While a model `thinks` on a plan it refuses sampling parameters and forced tools.
+    """
+
+    max_tokens: int | None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    effort: str | None = None
+    thinks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most tokens that the caller asked for, and that the model puts out, where known."""
+
+    asked: int | None
+    most: int | None
+
+
+def plan_thinking(request: Request, model: Model, limits: Limits, dropped: Dropped) -> ThinkingPlan:
+    """What to send."""
+    max_tokens = limits.asked
+    effort = _effort(request)
+    if effort is None:
+        return ThinkingPlan(max_tokens)
+    match model.reasoning:
+        case "budget":
+            return _budgeted(request, model, limits, dropped)
+        case "adaptive":
+            return _adaptive(request, model, effort, max_tokens)
+        case "nova":
+            return _nova(request, effort, max_tokens, dropped)
+        case "openai" if effort != "none":
+            return ThinkingPlan(max_tokens, {"reasoning_effort": _THREE_EFFORTS[effort]})
+        case "none" if effort == "none":
+            return ThinkingPlan(max_tokens)
+        case _:
+            dropped.add(_EFFORT)
+            return ThinkingPlan(max_tokens)
+
+
+def _effort(request: Request) -> Effort | None:
+    """The effort that is asked for, by name or by a budget."""
+    budget = request.thinking_budget
+    if request.effort is not None or budget is None:
+        return request.effort
+    if budget <= 0:
+        return "none"
+    return "low" if budget <= 2048 else "medium" if budget <= 8192 else "high"
+
+
+def _budgeted(request: Request, model: Model, limits: Limits, dropped: Dropped) -> ThinkingPlan:
+    effort = request.effort or "none"
+    budget = request.thinking_budget or _BUDGETS.get(effort, 0)
+    if budget <= 0:
+        return ThinkingPlan(limits.asked)
+    budget = max(budget, _SMALLEST_BUDGET)
+    roomy = budget + _ROOM_TO_ANSWER
+    limit = limits.asked or min(roomy, limits.most or roomy)
+    if budget >= limit:
+        budget = limit - 1
+    # Within a tool loop the thinking before the calls must come back; without it there is none.
+    if budget < _SMALLEST_BUDGET or _lost_thinking(request.turns, model):
+        dropped.add(_EFFORT)
+        return ThinkingPlan(limits.asked)
+    fields = {"thinking": {"type": "enabled", "budget_tokens": budget}}
+    return ThinkingPlan(limit, fields, thinks=True)
+
+
+def _adaptive(
+    request: Request, model: Model, effort: Effort, max_tokens: int | None
+) -> ThinkingPlan:
+    if effort == "none" and not model.always_thinks:
+        return ThinkingPlan(max_tokens, {"thinking": {"type": "disabled"}})
+    thinking = {"type": "adaptive"}
+    if request.show_thinking:
+        thinking["display"] = "summarized"
+    said: str = "low" if effort in ("none", "minimal") else effort
+    if said == "xhigh" and not model.xhigh:
+        said = "high"
+    return ThinkingPlan(max_tokens, {"thinking": thinking}, said, thinks=True)
+
+
+def _nova(
+    request: Request, effort: Effort, max_tokens: int | None, dropped: Dropped
+) -> ThinkingPlan:
+    if effort == "none":
+        return ThinkingPlan(max_tokens)
+    said = _THREE_EFFORTS[effort]
+    # With the highest effort it takes neither a limit nor sampling parameters.
+    if said == "high" and (max_tokens or request.temperature is not None or request.top_p):
+        dropped.add(_EFFORT)
+        said = "medium"
+    config = {"type": "enabled", "maxReasoningEffort": said}
+    return ThinkingPlan(max_tokens, {"reasoningConfig": config})
+
+
+def is_own(part: Part, model: Model) -> bool:
+    """Whether the model signed this reasoning, so that it may have it back: Claude's signatures
+    hold on every host of Claude.
+    """
+    if not isinstance(part, Thinking | Redacted) or not (
+        isinstance(part, Redacted) or part.signature
+    ):
+        return False
+    return part.vendor == "bedrock" or (part.vendor == "anthropic" and model.vendor == "anthropic")
+
+
+def _lost_thinking(turns: tuple[Turn, ...], model: Model) -> bool:
+    """Whether the request goes on after tool calls whose signed thinking is not there."""
+    for turn in reversed(turns):
+        if turn.role == "assistant":
+            calls = any(isinstance(part, ToolCall) for part in turn.parts)
+            return calls and not any(is_own(part, model) for part in turn.parts)
+        if not any(isinstance(part, ToolResult) for part in turn.parts):
+            return False
+    return False
