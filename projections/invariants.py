@@ -13,7 +13,13 @@ from domain.catalog.events import PriceBookPublished, PricedOffer
 from domain.effects import Capture, Credit, Hold, Release, WalletEffect, wallet_effect_of
 from domain.errors import InvalidRequest
 from domain.event import Event, Recorded
-from domain.inference.events import TERMINAL, JobAccepted, JobCompleted
+from domain.inference.events import (
+    TERMINAL,
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    is_charged,
+)
 from domain.rating.rate import rate
 
 
@@ -161,12 +167,12 @@ def _one_terminal_event(facts: Facts) -> Iterator[Violation]:
 
 def _completed_means_charged(facts: Facts) -> Iterator[Violation]:
     for job_id, events in facts.ended.items():
-        completed = any(isinstance(event, JobCompleted) for event in events)
+        completed = any(map(is_charged, events))
         charges = len(facts.charges.get(job_id, ()))
         if completed and charges != 1:
             yield Violation("a completed job has one charge", job_id, f"{charges} charges")
     for job_id in facts.charges:
-        if not any(isinstance(event, JobCompleted) for event in facts.ended.get(job_id, ())):
+        if not any(map(is_charged, facts.ended.get(job_id, ()))):
             yield Violation("a charge has a completed job", job_id, "the job did not complete")
 
 
@@ -182,7 +188,7 @@ def _misrated(facts: Facts, job: JobAccepted | None, charge: ChargeRecorded) -> 
     costs = [
         event.cost_picodollars
         for event in facts.ended.get(charge.job_id, ())
-        if isinstance(event, JobCompleted)
+        if isinstance(event, JobCompleted | JobCancelled) and is_charged(event)
     ]
     if costs != [charge.picodollars]:
         return f"{charge.picodollars} charged, {costs} told"

@@ -131,13 +131,18 @@ def _end(recorded: Recorded[Event], event: JobEnd) -> Row:
                 "provider": event.provider,
                 "usage": to_json(event.usage),
                 "cost_picodollars": event.cost_picodollars,
+                "is_result_kept": int(event.output is not None),
             }
         case JobFailed():
             return ended | {"status": "failed"} | _error(event.failure)
         case JobExpired():
             return ended | {"status": "expired"} | _error(EXPIRED)
         case JobCancelled():
-            return ended | {"status": "cancelled"}
+            return ended | {
+                "status": "cancelled",
+                "usage": None if event.usage is None else to_json(event.usage),
+                "cost_picodollars": event.cost_picodollars,
+            }
 
 
 def _error(failure: Failure) -> Row:
@@ -190,16 +195,18 @@ def _result(row: Mapping[str, Any], *, ended: bool) -> dict[str, Any]:
     failed = ended and row["error_code"] is not None
     return {
         "provider": row["provider"] if succeeded else None,
-        "usage": usage_object(from_json(row["usage"], Usage)) if succeeded else None,
+        "usage": usage_object(from_json(row["usage"], Usage)) if ended and row["usage"] else None,
         "cost_usd": picodollars_to_usd(row["cost_picodollars"]) if ended else None,
-        "result_url": f"/v1/jobs/{row['id']}/result" if succeeded else None,
+        "result_url": f"/v1/jobs/{row['id']}/result"
+        if succeeded and row["is_result_kept"]
+        else None,
         "error": {"code": row["error_code"], "message": row["error_message"]} if failed else None,
     }
 
 
 PROJECTION = Projection(
     name="jobs",
-    version=1,
+    version=2,
     tables=(tables.JOBS, tables.JOB_METADATA),
     event_types=EVENTS,
     keys=keys,

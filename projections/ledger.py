@@ -6,7 +6,7 @@ from typing import Any
 from domain.billing.events import ChargeRecorded, CreditGranted, Entry, RatingLine
 from domain.event import Event, Recorded
 from domain.ids import charge_id, ledger_entry_id
-from domain.inference.events import AttemptRecord, JobCompleted, Usage
+from domain.inference.events import AttemptRecord, JobCancelled, JobCompleted, Usage
 from domain.inference.view import seconds, usage_object
 from domain.money import TokenPrice
 from domain.money import picodollars_to_usd as usd
@@ -21,9 +21,9 @@ NO_TOKENS = ("request", "ceiling")
 
 
 def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
-    """The charge, which its job's completion makes and the charge itself fills in."""
+    """The charge, which its job's end makes and the charge itself fills in."""
     match recorded.event:
-        case JobCompleted(job_id=job_id):
+        case JobCompleted(job_id=job_id) | JobCancelled(job_id=job_id, usage=Usage()):
             return ((CHARGES, charge_id(job_id), True),)
         case ChargeRecorded() as event:
             return ((CHARGES, event.charge_id, False),)
@@ -34,7 +34,7 @@ def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
 def fold(rows: Rows, recorded: Recorded[Event]) -> None:
     """The entries of a money event, and what a charge and its job say of the charge."""
     match recorded.event:
-        case JobCompleted() as event:
+        case (JobCompleted() | JobCancelled(usage=Usage())) as event:
             rows.put(CHARGES, _announced(recorded, event))
         case ChargeRecorded() as event:
             row = require(rows, CHARGES, event.charge_id) | _charge(recorded, event)
@@ -49,7 +49,7 @@ def _post(rows: Rows, entries: Iterable[Row]) -> None:
         rows.put(ENTRIES, row)
 
 
-def _announced(recorded: Recorded[Event], event: JobCompleted) -> Row:
+def _announced(recorded: Recorded[Event], event: JobCompleted | JobCancelled) -> Row:
     return _EMPTY | {
         "id": charge_id(event.job_id),
         "account_id": recorded.account_id,
@@ -178,9 +178,9 @@ def charge_object(row: Mapping[str, Any]) -> dict[str, Any]:
 
 PROJECTION = Projection(
     name="ledger",
-    version=1,
+    version=2,
     tables=(tables.LEDGER_ENTRIES, tables.CHARGES),
-    event_types=(ChargeRecorded, CreditGranted, JobCompleted),
+    event_types=(ChargeRecorded, CreditGranted, JobCompleted, JobCancelled),
     keys=keys,
     fold=fold,
 )

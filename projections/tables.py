@@ -98,6 +98,7 @@ JOBS = Table(
     _text("provider", nullable=True),
     _text("usage", nullable=True),
     _picodollars("cost_picodollars", nullable=True),
+    _whole("is_result_kept", nullable=True),
     _text("error_code", nullable=True),
     _text("error_message", nullable=True),
     Index("ix_jobs_position", "account_id", "position"),

@@ -201,6 +201,13 @@ class JobExpired(Event):
     webhook: WebhookTarget | None = None
 
 
+def is_charged(event: Event) -> bool:
+    """Whether a terminal event stands beside a charge."""
+    return isinstance(event, JobCompleted) or (
+        isinstance(event, JobCancelled) and event.usage is not None
+    )
+
+
 TERMINAL = (JobCompleted, JobFailed, JobCancelled, JobExpired)
 EVENTS: tuple[type[Event], ...] = (
     JobAccepted,

@@ -1,0 +1,60 @@
+"""The same request twice under one Idempotency-Key: one call, one charge, one answer."""
+
+import asyncio
+from typing import Any
+
+from tests.support.client import Account
+from tests.support.engine import RunningEngine
+from tests.support.scripted_provider import answer, error
+
+BODY: dict[str, Any] = {"model": "alpha", "messages": [{"role": "user", "content": "Say hello."}]}
+PATH = "/v1/chat/completions"
+KEY = {"idempotency-key": "order-7"}
+
+
+async def test_at_the_same_moment_or_later_it_is_one_call_and_one_answer(
+    engine: RunningEngine, account: Account
+) -> None:
+    engine.upstream.default = answer(delay=0.2)
+    replies = await asyncio.gather(*(account.post(PATH, BODY, **KEY) for _ in range(10)))
+    replies.append(await account.post(PATH, BODY, **KEY))
+    assert {reply.status for reply in replies} == {200}
+    assert len({reply.body for reply in replies}) == 1
+    assert len({reply.headers["x-gatewayz-job-id"] for reply in replies}) == 1
+    assert [reply.headers.get("idempotent-replayed") for reply in replies].count("true") == 10
+    assert len(engine.upstream.requests) == 1
+    assert len(await account.charges(replies[0].headers["x-gatewayz-job-id"])) == 1
+
+
+async def test_another_input_under_the_same_key_is_refused(account: Account) -> None:
+    await account.post(PATH, BODY, **KEY)
+    other = {**BODY, "seed": 1}
+    reply = await account.post(PATH, other, **KEY)
+    assert (reply.status, reply.error["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_a_stream_is_repeated_as_a_stream(engine: RunningEngine, account: Account) -> None:
+    body = {**BODY, "stream": True}
+    first, again = await account.post(PATH, body, **KEY), await account.post(PATH, body, **KEY)
+    assert again.headers["content-type"].startswith("text/event-stream")
+    assert again.headers["idempotent-replayed"] == "true"
+    for reply in (first, again):
+        assert b"Hello" in reply.body
+        assert reply.body.endswith(b"data: [DONE]\n\n")
+        assert reply.body.count(b'"finish_reason":"stop"') == 1
+    assert len(engine.upstream.requests) == 1
+
+
+async def test_a_failure_is_repeated_too(engine: RunningEngine, account: Account) -> None:
+    engine.upstream.script(error(400))
+    first, again = await account.post(PATH, BODY, **KEY), await account.post(PATH, BODY, **KEY)
+    assert (first.status, again.status) == (400, 400)
+    assert first.error["code"] == again.error["code"]
+    assert len(engine.upstream.requests) == 1
+
+
+async def test_keys_of_two_accounts_never_meet(engine: RunningEngine, account: Account) -> None:
+    other = await engine.account()
+    first, second = await account.post(PATH, BODY, **KEY), await other.post(PATH, BODY, **KEY)
+    assert first.headers["x-gatewayz-job-id"] != second.headers["x-gatewayz-job-id"]
+    assert len(engine.upstream.requests) == 2
