@@ -7,7 +7,8 @@ import msgspec
 
 from adapters.providers.assembly import Choice
 from adapters.providers.failures import UNREADABLE, failure_of_error
-from adapters.providers.usage import parse_usage, raw_usage
+from adapters.providers.usage import parse_usage, raw_usage, usage_of
+from domain.dialects.chat.replies import FINISHES
 from domain.dialects.surface import Delta
 from domain.ports.provider import ProviderFailure, ProviderReply
 
@@ -15,6 +16,8 @@ from domain.ports.provider import ProviderFailure, ProviderReply
 MAX_REPLY_BYTES = 32 * 2**20
 # What a chunk says about the whole reply; the rest of its fields concern the chunk.
 _HEAD_FIELDS = ("id", "created", "model", "service_tier")
+# OpenAI's own words for the end of a choice; others are put into these.
+_ENDS = frozenset({"", "stop", "length", "tool_calls", "content_filter", "function_call"})
 
 
 class Reading(Protocol):
@@ -75,7 +78,11 @@ class WholeReading:
         body = parsed_object(content)
         if body.get("error") and not (body.get("choices") or body.get("data")):
             raise failure_of_error(body["error"])
-        usage = parse_usage(body.get("usage"))
+        choices = body.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                settle_finish(choice)
+        usage = parse_usage(usage_of(body))
         raw = raw_usage(content) if usage else None
         return ProviderReply(body, usage, raw, _finish_reason(body))
 
@@ -145,14 +152,15 @@ class StreamedReading:
         chunk = parsed_object(payload)
         if chunk.get("error"):
             raise failure_of_error(chunk["error"])
-        if isinstance(chunk.get("usage"), dict):
-            self._usage = chunk["usage"], payload
+        if (usage := usage_of(chunk)) is not None:
+            self._usage = usage, payload
         if "choices" not in chunk:
             return None  # a ping, or another event that carries no part of the answer
         if self._head is None:
             self._head = {name: chunk[name] for name in _HEAD_FIELDS if name in chunk}
         try:
             for choice in chunk["choices"]:
+                settle_finish(choice)
                 self._choice(choice.get("index") or 0).add(choice)
         except (TypeError, AttributeError) as error:
             raise malformed() from error
@@ -182,6 +190,18 @@ def parsed_object(content: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise malformed()
     return parsed
+
+
+def settle_finish(choice: dict[str, Any]) -> None:
+    """Puts a host's own word for the end of a choice into OpenAI's.
+
+    Raises `ProviderFailure` for a word that says that the answer broke.
+    """
+    reason = choice.get("finish_reason")
+    if isinstance(reason, str) and reason not in _ENDS:
+        if reason not in FINISHES:
+            raise ProviderFailure("server_error", "the provider's answer ended in an error")
+        choice["finish_reason"] = FINISHES[reason]
 
 
 def malformed() -> ProviderFailure:

@@ -1,5 +1,6 @@
-"""The usage that a provider reports, in its several spellings."""
+"""The usage that a provider of OpenAI's or Anthropic's wire reports, in its several spellings."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -8,18 +9,42 @@ from domain.inference.events import Usage
 
 # No call takes more; a larger figure is a fault of the provider, not a measure.
 MAX_TOKENS = 10**9
+_NOTHING = msgspec.Raw(b"null")
 
 
-class _UsageField(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw(b"null")
+class _Counted(msgspec.Struct):
+    usage: msgspec.Raw = _NOTHING
 
 
-_USAGE_FIELD = msgspec.json.Decoder(_UsageField)
+class _Reply(msgspec.Struct):
+    usage: msgspec.Raw = _NOTHING
+    x_groq: _Counted | None = None
+    choices: list[_Counted] | None = None
+
+
+_REPLY = msgspec.json.Decoder(_Reply)
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def usage_of(reply: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The usage of a reply or chunk; Groq and Moonshot have places of their own for it."""
+    usage = reply.get("usage")
+    if isinstance(usage, dict):
+        return usage
+    groq, choices = reply.get("x_groq"), reply.get("choices")
+    if isinstance(groq, dict) and isinstance(usage := groq.get("usage"), dict):
+        return usage
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        usage = choices[0].get("usage")
+    return usage if isinstance(usage, dict) else None
 
 
 def raw_usage(content: bytes) -> str:
-    """The `usage` of a reply or chunk as the JSON text it came in."""
-    return bytes(_USAGE_FIELD.decode(content).usage).decode()
+    """The same as the JSON text it came in."""
+    reply = _REPLY.decode(content)
+    places = [reply, *filter(None, [reply.x_groq]), *(reply.choices or ())]
+    texts = (bytes(place.usage).strip() for place in places)
+    return next((text for text in texts if text.startswith(b"{")), b"null").decode()
 
 
 def parse_usage(usage: object) -> Usage | None:
@@ -27,24 +52,75 @@ def parse_usage(usage: object) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     prompt = _count(usage, "prompt_tokens", "input_tokens")
-    completion = _count(usage, "completion_tokens", "output_tokens")
     if prompt is None:
         return None
-    output = completion or 0
+    output = _count(usage, "completion_tokens", "output_tokens") or 0
+    asked, told = _details(usage, "prompt", "input"), _details(usage, "completion", "output")
+    reasoning = _count(told, "reasoning_tokens") or 0
+    if reasoning > output:
+        # xAI counts the reasoning beside the completion; the total shows it.
+        output = max(output, (_count(usage, "total_tokens") or 0) - prompt)
+    cached = _count(asked, "cached_tokens")
+    if cached is None:
+        cached = _count(usage, "prompt_cache_hit_tokens", "cached_tokens") or 0
+    cached = min(cached, prompt)
     return Usage(
         input_tokens=prompt,
         output_tokens=output,
-        cached_input_tokens=min(_detail(usage, "prompt", "input", "cached_tokens"), prompt),
-        reasoning_tokens=min(_detail(usage, "completion", "output", "reasoning_tokens"), output),
+        cached_input_tokens=cached,
+        cache_write_tokens=min(_count(asked, "cache_write_tokens") or 0, prompt - cached),
+        reasoning_tokens=min(reasoning, output),
+        input_audio_tokens=min(_count(asked, "audio_tokens") or 0, prompt),
+        output_audio_tokens=min(_count(told, "audio_tokens") or 0, output),
     )
 
 
-def _detail(usage: dict[str, Any], chat_side: str, other_side: str, name: str) -> int:
+def parse_messages_usage(usage: object) -> Usage | None:
+    """The same of Anthropic's wire, which counts the cache's share of the input apart."""
+    if not isinstance(usage, dict):
+        return None
+    fresh = _count(usage, "input_tokens")
+    if fresh is None:
+        return None
+    read = _count(usage, "cache_read_input_tokens") or 0
+    split = usage.get("cache_creation")
+    split = split if isinstance(split, dict) else {}
+    hour = _count(split, "ephemeral_1h_input_tokens") or 0
+    written = max(
+        _count(usage, "cache_creation_input_tokens") or 0,
+        hour + (_count(split, "ephemeral_5m_input_tokens") or 0),
+    )
+    output = _count(usage, "output_tokens") or 0
+    told = usage.get("output_tokens_details")
+    thinking = _count(told, "thinking_tokens") if isinstance(told, dict) else 0
+    return Usage(
+        input_tokens=fresh + read + written,
+        output_tokens=output,
+        cached_input_tokens=read,
+        cache_write_tokens=written - hour,
+        cache_write_1h_tokens=hour,
+        reasoning_tokens=min(thinking or 0, output),
+    )
+
+
+def overlaid(texts: Iterable[str]) -> str:
+    """One JSON object of several: a later one's fields replace those before, unless null.
+
+    Anthropic reports in two events, and the counts of the second are totals, not additions.
+    """
+    merged: dict[str, msgspec.Raw] = {}
+    for text in texts:
+        given = _OBJECT.decode(text)
+        merged |= {name: value for name, value in given.items() if bytes(value) != b"null"}
+    return msgspec.json.encode(merged).decode()
+
+
+def _details(usage: dict[str, Any], chat_side: str, other_side: str) -> dict[str, Any]:
     details = usage.get(f"{chat_side}_tokens_details") or usage.get(f"{other_side}_tokens_details")
-    return (_count(details, name) if isinstance(details, dict) else None) or 0
+    return details if isinstance(details, dict) else {}
 
 
-def _count(fields: dict[str, Any], *names: str) -> int | None:
+def _count(fields: Mapping[str, Any], *names: str) -> int | None:
     for name in names:
         value = fields.get(name)
         if isinstance(value, int) and 0 <= value <= MAX_TOKENS:

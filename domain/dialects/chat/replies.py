@@ -20,6 +20,7 @@ from domain.dialects.pieces import (
     ToolArguments,
     ToolStarted,
 )
+from domain.ports.provider import ProviderFailure
 
 FINISHES: Mapping[str, FinishReason] = {
     "stop": "stop",
@@ -41,8 +42,8 @@ FINISHES: Mapping[str, FinishReason] = {
 class ChunkReader:
     """Takes the chunks of one completion in, or the whole of it as one.
 
-    Raises `ValueError`, `TypeError` or `AttributeError` on what is no chunk, or tells that the
-    answer broke. Tool calls without an id get one by `seed`.
+    Raises `ProviderFailure` when it says that the answer broke, and `TypeError`, `KeyError` or
+    `AttributeError` on what is no chunk. Tool calls without an id get one by `seed`.
     """
 
     def __init__(self, seed: str) -> None:
@@ -121,7 +122,7 @@ class _Choice:
         if not reason or self._has_finished:
             return
         if reason not in FINISHES:
-            raise ValueError("the answer ended in an error")
+            raise ProviderFailure("server_error", "the provider's answer ended in an error")
         self._has_finished = True
         finish = FINISHES[reason]
         if finish == "stop" and self._calls:
