@@ -6,7 +6,17 @@ from typing import Any
 
 import typer
 
-from infra.cli import accounts, dead_letters, jobs, keys, log, nodes, projections, webhooks
+from infra.cli import (
+    accounts,
+    dead_letters,
+    jobs,
+    keys,
+    log,
+    nodes,
+    projections,
+    providers,
+    webhooks,
+)
 from infra.cli.common import (
     DEFAULT_URL,
     EXIT_CODES,
@@ -39,6 +49,7 @@ GROUPS = {
     "keys": keys.app,
     "jobs": jobs.app,
     "webhooks": webhooks.app,
+    "providers": providers.app,
     "log": log.app,
     "projections": projections.app,
     "dead-letters": dead_letters.app,

@@ -113,6 +113,15 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     confidence: Confidence
     docs: str
 
+    @property
+    def enabling_variables(self) -> list[list[str]]:
+        """Groups of variables; it is enabled when of each group one is set."""
+        needed = (
+            [self.variables[name][0] for name in group if name in self.variables]
+            for group in self.needs
+        )
+        return [variables for variables in needed if variables]
+
 
 @cache
 def registry() -> Mapping[str, ProviderFacts]:

@@ -1,0 +1,299 @@
+"""The registry of well-known providers, and how each of them is enabled."""
+
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from infra.providers.addresses import NoAddress
+from infra.providers.environment import every_variable
+from infra.providers.registry import NOT_BUILT, ProviderFacts, registry
+from infra.providers.wires import WIRES, build_wire, credential_of
+from infra.settings import ProviderSettings, Settings, SettingsProblem, load_settings
+
+Load = Callable[[str], Settings]
+NAMES = sorted(registry())
+# What a setting must look like where any text will not do.
+VALUES = {
+    "base_url": "https://here.example",
+    "region": "eu-west-1",
+    "credentials_json": "{}",
+}
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in every_variable():
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def load(text: str) -> Settings:
+        path = tmp_path / "gatewayz.yaml"
+        path.write_text(text)
+        return load_settings(path)
+
+    return load
+
+
+def enabling(facts: ProviderFacts) -> Iterator[tuple[str, str]]:
+    """A variable for each group that the provider needs, with a value."""
+    for group in facts.needs:
+        setting = next(name for name in group if name in facts.variables)
+        yield facts.variables[setting][0], VALUES.get(setting, "value-1")
+        if setting in facts.pairs:
+            yield facts.variables[facts.pairs[setting]][0], "value-2"
+
+
+def set_all(monkeypatch: pytest.MonkeyPatch, facts: ProviderFacts) -> None:
+    for variable, value in enabling(facts):
+        monkeypatch.setenv(variable, value)
+
+
+def test_sixty_providers_are_known() -> None:
+    assert len(registry()) == 60
+
+
+def test_the_registry_is_read_in_less_than_a_fiftieth_of_a_second() -> None:
+    registry.cache_clear()
+    started = time.perf_counter()
+    registry()
+    assert time.perf_counter() - started < 0.02
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_makes_sense(name: str) -> None:
+    facts = registry()[name]
+    assert facts.docs.startswith("https://")
+    assert facts.base_url.startswith(("https://", "http://localhost:"))
+    assert all(group for group in facts.needs)
+    assert "{key}" in facts.scheme
+    assert facts.batch is None or 0 < Decimal(facts.batch) <= 1
+    settings = ProviderSettings.model_fields
+    assert all(setting in settings for setting in facts.variables)
+    assert all(setting in settings for group in facts.needs for setting in group)
+    if facts.models is not None and facts.models.price is not None:
+        assert Decimal(facts.models.price.scale) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_provider_is_disabled_without_its_credential_and_says_what_to_set(name: str) -> None:
+    provider = load_settings().providers[name]
+    assert not provider.is_usable
+    assert provider.why_unusable is not None
+    needed = registry()[name].enabling_variables
+    assert all(group[0] in provider.why_unusable for group in needed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_provider_is_usable_by_its_usual_variables_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = registry()[name]
+    set_all(monkeypatch, facts)
+    provider = load_settings().providers[name]
+    if facts.protocol in NOT_BUILT:
+        assert provider.why_unusable == "its protocol is not built yet"
+        return
+    assert provider.why_unusable is None
+    assert "{" not in provider.address().replace("{model}", "")
+    assert build_wire(provider) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        (name, variable)
+        for name, facts in registry().items()
+        for variable in facts.variables.get("api_key", ())
+    ],
+)
+def test_every_variable_for_the_key_is_read(
+    name: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "key-1")
+    key = load_settings().providers[name].api_key
+    assert key is not None
+    assert key.get_secret_value() == "key-1"
+
+
+def test_every_protocol_is_built_or_told_to_be_missing() -> None:
+    protocols = {facts.protocol for facts in registry().values()}
+    assert protocols <= WIRES.keys() | NOT_BUILT
+    assert not WIRES.keys() & NOT_BUILT
+
+
+def test_a_secret_is_in_no_credential_that_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "planted-secret")
+    provider = load_settings().providers["openai"]
+    assert "planted-secret" not in repr(provider) + repr(credential_of(provider))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "expected"),
+    [
+        ("OLLAMA_HOST", "127.0.0.1:11434", "ollama", "http://127.0.0.1:11434/v1"),
+        ("OLLAMA_API_BASE", "http://box:1/v1", "ollama", "http://box:1/v1"),
+        ("HOSTED_VLLM_API_BASE", "localhost:8000", "vllm", "http://localhost:8000/v1"),
+        (
+            "DATABRICKS_HOST",
+            "adb-1.azuredatabricks.net",
+            "databricks",
+            "https://adb-1.azuredatabricks.net/serving-endpoints",
+        ),
+        (
+            "AZURE_OPENAI_ENDPOINT",
+            "https://res.openai.azure.com/",
+            "azure-openai",
+            "https://res.openai.azure.com/openai/v1",
+        ),
+        (
+            "AZURE_OPENAI_RESOURCE",
+            "res",
+            "azure-openai",
+            "https://res.openai.azure.com/openai/v1",
+        ),
+    ],
+)
+def test_an_address_may_come_as_vendors_write_it(
+    variable: str, value: str, name: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert load_settings().providers[name].address() == expected
+
+
+def test_a_version_of_azures_leads_to_the_routes_of_deployments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://res.openai.azure.com")
+    monkeypatch.setenv("AZURE_API_VERSION", "2024-10-21")
+    provider = load_settings().providers["azure-openai"]
+    assert provider.address() == "https://res.openai.azure.com/openai/deployments/{model}"
+    assert credential_of(provider).query == {"api-version": "2024-10-21"}
+
+
+def test_a_region_chooses_the_host_of_a_provider_that_has_several(load: Load) -> None:
+    settings = load("providers: {openai: {region: eu, api_key: k}}")
+    assert settings.providers["openai"].address() == "https://eu.api.openai.com/v1"
+
+
+def test_an_account_stands_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "acct-9")
+    address = load_settings().providers["cloudflare-workers-ai"].address()
+    assert address == "https://api.cloudflare.com/client/v4/accounts/acct-9/ai/v1"
+
+
+def test_a_header_is_sent_for_a_setting_and_not_without_it(load: Load) -> None:
+    settings = load(
+        """
+        providers:
+          openai: {api_key: k, organization: org-1, headers: {X-Team: blue}}
+          huggingface: {api_key: k}
+        """
+    )
+    assert credential_of(settings.providers["openai"]).headers() == {
+        "openai-organization": "org-1",
+        "x-team": "blue",
+        "authorization": "Bearer k",
+    }
+    assert credential_of(settings.providers["huggingface"]).headers() == {
+        "authorization": "Bearer k"
+    }
+
+
+def test_a_second_account_at_a_known_provider_has_its_facts(load: Load) -> None:
+    settings = load("providers: {baseten-2: {preset: baseten, api_key: other}}")
+    provider = settings.providers["baseten-2"]
+    assert provider.address() == "https://inference.baseten.co/v1"
+    assert credential_of(provider).headers() == {"authorization": "Api-Key other"}
+
+
+def test_another_wire_of_a_vendor_takes_its_key_as_that_wire_has_it(load: Load) -> None:
+    text = "providers: {claude: {preset: anthropic, protocol: openai-chat, api_key: k}}"
+    provider = load(text).providers["claude"]
+    assert provider.address() == "https://api.anthropic.com/v1"
+    assert credential_of(provider).headers()["authorization"] == "Bearer k"
+
+
+def test_a_server_of_ones_own_is_enabled_by_saying_so(load: Load) -> None:
+    settings = load("providers: {ollama: {enabled: true}}")
+    assert settings.providers["ollama"].is_usable
+    assert settings.providers["ollama"].address() == "http://localhost:11434/v1"
+
+
+def test_half_a_key_of_aws_is_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    why = load_settings().providers["bedrock"].why_unusable
+    assert why == "AWS_SECRET_ACCESS_KEY is not set"
+
+
+class TestTheTwoRegionsOfAlibaba:
+    def usable(self) -> set[str]:
+        return {name for name in load_settings().usable_providers if name.startswith("alibaba")}
+
+    def test_a_key_enables_the_international_region_alone(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "k")
+        assert self.usable() == {"alibaba-cloud"}
+
+    def test_mainland_china_needs_a_key_that_is_named_for_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_API_KEY_CHINA", "k")
+        assert self.usable() == {"alibaba-cloud-cn"}
+
+    @pytest.mark.parametrize(
+        ("region", "expected"),
+        [("china", {"alibaba-cloud-cn"}), ("international", {"alibaba-cloud"})],
+    )
+    def test_a_pinned_region_is_the_only_one_and_has_the_key(
+        self, region: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_REGION", region)
+        monkeypatch.setenv("ALIBABA_CLOUD_API_KEY", "k")
+        assert self.usable() == expected
+
+    def test_the_region_that_is_not_pinned_says_why_it_is_not_used(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_REGION", "china")
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "k")
+        why = load_settings().providers["alibaba-cloud"].why_unusable
+        assert why == "ALIBABA_CLOUD_REGION names another region"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{mine: {preset: nobody, api_key: k}}", "providers.mine.preset"),
+        ("{openai: {region: mars, api_key: k}}", "providers.openai.region"),
+        ("{groq: {protocol: gemini, api_key: k}}", None),
+        ("{groq: {protocol: ollama, api_key: k}}", None),
+        ("{azure-openai: {resource: 'a/b'}}", "providers.azure-openai.resource"),
+        ("{openai: {smell: sweet}}", "providers.openai.smell"),
+        ("{openai: {headers: [1]}}", "providers.openai.headers"),
+        ("{mine: {protocol: openai-chat}}", "providers.mine.base_url"),
+        (
+            "{claude: {preset: mistral, protocol: azure-openai, api_key: k}}",
+            "providers.claude.base_url",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_told_by_its_name(load: Load, text: str, problem: str | None) -> None:
+    if problem is None:
+        assert load(f"providers: {text}").providers["groq"].shown_address is None
+        return
+    with pytest.raises(SettingsProblem) as raised:
+        load(f"providers: {text}")
+    assert [one.name for one in raised.value.problems] == [problem]
+
+
+def test_an_address_that_lacks_a_setting_names_it(load: Load) -> None:
+    provider = load("providers: {}").providers["azure-openai"]
+    with pytest.raises(NoAddress) as raised:
+        provider.address()
+    assert raised.value.setting == "resource"
