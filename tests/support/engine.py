@@ -28,13 +28,21 @@ LISTENING = re.compile(r"listening on (http://\S+)")
 
 
 def configuration(upstream: str, **changes: Any) -> dict[str, Any]:
-    """Two models at an OpenAI-compatible upstream; 1 and 2 USD per million tokens."""
+    """Two models at an OpenAI-compatible upstream; 1 and 2 USD per million tokens.
+
+    `changes` are of the settings; `more_providers` and `more_models` are added to ours.
+    """
     offer = {"provider": "h1", "native_id": "alpha", "input": "1.00", "output": "2.00"}
     chat = {"context_length": 131_072, "max_output_tokens": 4096, "offers": [offer]}
     embedding = {"kind": "embedding", "offers": [{**offer, "native_id": "embed"}]}
+    more_providers = changes.pop("more_providers", {})
+    more_models = changes.pop("more_models", {})
     return {
-        "providers": {"h1": {"protocol": "openai-chat", "base_url": upstream}},
-        "models": {"acme/alpha": chat, "acme/embed": embedding},
+        "providers": {
+            "h1": {"protocol": "openai-chat", "base_url": upstream},
+            **more_providers,
+        },
+        "models": {"acme/alpha": chat, "acme/embed": embedding, **more_models},
         "aliases": {"alpha": "acme/alpha", "embed": "acme/embed"},
         "webhooks": {"allow_private_targets": True, "retry_schedule": [0.2, 0.5, 1, 2, 4, 8]},
         "storage": {"durability": "process"},

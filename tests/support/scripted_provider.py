@@ -201,6 +201,12 @@ class ScriptedProvider:
         """Adds replies, one for each of the next requests."""
         self._replies.extend(replies)
 
+    def forget(self) -> None:
+        """Begins anew: nothing was asked, nothing is scripted."""
+        self.requests.clear()
+        self._replies.clear()
+        self.default = answer()
+
     async def __aenter__(self) -> Self:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
