@@ -66,7 +66,7 @@ class Dropped:
 
 
 def leave_out(request: Request, dropped: Dropped, carried: frozenset[str] = frozenset()) -> None:
-    """Names what tunes the answer and is not `carried` by the wire.
+    """Names what tunes the answer, and each extra, unless it is `carried` by the wire.
 
     Raises `Untranslatable` for what would change the answer.
     """
@@ -76,6 +76,8 @@ def leave_out(request: Request, dropped: Dropped, carried: frozenset[str] = froz
         if name not in carried:
             dropped.unless_default(name, getattr(request, name))
     for name, value in request.extras.items():
+        if name in carried:
+            continue
         if name in _MEANINGFUL and value is not None and value not in _DEFAULTS.get(name, ()):
             raise Untranslatable(f"the provider has no {name}", name)
         dropped.unless_default(name, value)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from adapters.providers.bedrock.models import bare_name
+from adapters.providers.cohere.embeddings import embed_body
 from adapters.providers.counts import token_count
 from adapters.providers.replies import malformed, parsed_object
 from adapters.providers.vectors import texts_of, vectors_body, wants_base64
@@ -66,15 +67,6 @@ def _for_titan(name: str, texts: list[str], asked: Mapping[str, Any]) -> dict[st
 def _for_cohere(name: str, texts: list[str], asked: Mapping[str, Any]) -> dict[str, Any]:
     if len(texts) > _MAX_TEXTS:
         raise Untranslatable(f"the model embeds {_MAX_TEXTS} texts a request at most", "input")
-    body: dict[str, Any] = {
-        "texts": texts,
-        "input_type": asked.get("input_type") or "search_document",
-        # A text that is too long is refused, as OpenAI does, not cut in silence.
-        "truncate": asked.get("truncate") or "NONE",
-        "embedding_types": ["float"],
-    }
-    if dimensions := asked.get("dimensions"):
-        if "embed-v4" not in name:
-            raise Untranslatable("the model's vectors have one size", "dimensions")
-        body["output_dimension"] = dimensions
-    return body
+    if asked.get("dimensions") and "embed-v4" not in name:
+        raise Untranslatable("the model's vectors have one size", "dimensions")
+    return embed_body(texts, asked)

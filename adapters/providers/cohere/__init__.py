@@ -1,0 +1,1 @@
+"""Cohere's own wire, version 2: chat and embeddings."""
