@@ -6,6 +6,7 @@ google-auth does the work. It blocks, so it runs in a thread.
 import asyncio
 import json
 import time
+from base64 import b64decode
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -26,9 +27,9 @@ class GoogleTokens:
     """One identity; to be used in one event loop.
 
     `credentials` is the JSON of a service account (or of another credential that google-auth
-    reads), or the path of its file; None means Application Default Credentials. A token is
-    renewed some minutes before it ends; should that fail, it is tried again no sooner than after
-    `retry_seconds` while the old one holds.
+    reads), also in base64, or the path of its file; None means Application Default Credentials.
+    A token is renewed some minutes before it ends; should that fail, it is tried again no sooner
+    than after `retry_seconds` while the old one holds.
     """
 
     def __init__(self, credentials: str | None, *, retry_seconds: float = _RETRY_SECONDS) -> None:
@@ -115,8 +116,8 @@ def _credentials(info: Mapping[str, Any] | None, request: Any) -> Any:
 
 
 def _info(credentials: str) -> Mapping[str, Any]:
-    text = credentials
-    if not credentials.lstrip().startswith("{"):
+    text = credentials if credentials.lstrip().startswith("{") else _out_of_base64(credentials)
+    if text is None:
         try:
             text = Path(credentials).read_text("utf-8")
         except OSError as error:
@@ -128,6 +129,15 @@ def _info(credentials: str) -> Mapping[str, Any]:
     if not isinstance(info, dict) or "type" not in info:
         raise ValueError("Google's credentials have no type")
     return info
+
+
+def _out_of_base64(text: str) -> str | None:
+    """The JSON that `text` holds in base64, if it does."""
+    try:
+        decoded = b64decode("".join(text.split()), validate=True).decode()
+    except ValueError:
+        return None
+    return decoded if decoded.lstrip().startswith("{") else None
 
 
 def _check_installed() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -267,6 +268,10 @@ async def test_credentials_may_stand_in_a_file(
     file.write_text(credentials, "utf-8")
     tokens = GoogleTokens(str(file))
     assert (tokens.project, await tokens.token()) == ("acme-project", "token_1")
+
+
+def test_credentials_may_come_in_base64(account: str) -> None:
+    assert GoogleTokens(b64encode(account.encode()).decode()).project == "acme-project"
 
 
 async def test_without_credentials_those_of_the_machine_are_used(

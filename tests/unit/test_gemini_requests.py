@@ -7,6 +7,7 @@ import pytest
 from adapters.providers.gemini.contents import PLACEHOLDER
 from adapters.providers.gemini.request import write_request
 from adapters.providers.gemini.tools import callers_names, native_name
+from adapters.providers.target import Target
 from domain.dialects.canonical import (
     Audio,
     Effort,
@@ -33,18 +34,18 @@ TOOL = Tool(name="f", description="d", schema=SCHEMA)
 
 
 def written(model: str = "gemini-3-flash", *turns: Turn, **fields: Any) -> dict[str, Any]:
-    return write_request(Request(turns=turns or (ASK,), **fields), model).body
+    return write_request(Request(turns=turns or (ASK,), **fields), Target(model)).body
 
 
 def dropped(model: str = "gemini-3-flash", **fields: Any) -> set[str]:
-    return set(write_request(Request(turns=(ASK,), **fields), model).dropped)
+    return set(write_request(Request(turns=(ASK,), **fields), Target(model)).dropped)
 
 
 def parts(model: str, *said: Part, vertex: bool = False) -> list[dict[str, Any]]:
     request = Request(turns=(ASK, Turn("assistant", said)))
-    told: list[dict[str, Any]] = write_request(request, model, vertex=vertex).body["contents"][1][
-        "parts"
-    ]
+    told: list[dict[str, Any]] = write_request(request, Target(model), vertex=vertex).body[
+        "contents"
+    ][1]["parts"]
     return told
 
 
@@ -63,7 +64,7 @@ def test_a_tool_turn_carries_the_id_and_the_signature_of_its_call() -> None:
 
 def test_on_vertex_calls_and_results_have_no_ids() -> None:
     turns = (ASK, Turn("assistant", (call(),)), Turn("user", (result("c1"),)))
-    body = write_request(Request(turns=turns), "gemini-2.5-pro", vertex=True).body
+    body = write_request(Request(turns=turns), Target("gemini-2.5-pro"), vertex=True).body
     assert body["contents"][1]["parts"] == [{"functionCall": {"name": "f", "args": {"q": "x"}}}]
     assert body["contents"][2]["parts"] == [
         {"functionResponse": {"name": "f", "response": {"result": "1"}}}
@@ -234,7 +235,7 @@ def test_what_the_caller_left_open_is_left_open() -> None:
 
 def test_a_limit_above_the_models_is_lowered_and_named() -> None:
     request = Request(turns=(ASK,), max_output_tokens=10)
-    lowered = write_request(request, "gemini-3-flash", limit=8)
+    lowered = write_request(request, Target("gemini-3-flash", 8))
     assert lowered.body["generationConfig"] == {"maxOutputTokens": 8}
     assert lowered.dropped == ("max_output_tokens",)
 
@@ -258,7 +259,7 @@ def test_what_only_tunes_is_left_out_and_named() -> None:
     named = dropped(
         seed=2**40, logprobs=True, top_logprobs=2, verbosity="low", user="u",
         tools=(TOOL,), parallel_tools=False, system=(Text("s", "5m"),),
-        extras={"logit_bias": {"1": 1}, "store": False, "metadata": {}, "modalities": ["text"]},
+        extras={"logit_bias": {"1": 1}, "store": False, "modalities": ["text"]},
     )  # fmt: skip
     assert named == {
         "seed", "logprobs", "top_logprobs", "verbosity", "user", "parallel_tools",

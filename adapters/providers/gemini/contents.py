@@ -9,6 +9,7 @@ import msgspec
 from adapters.providers.failures import UNREADABLE
 from adapters.providers.gemini.tools import native_name
 from adapters.providers.gemini.traits import Traits
+from adapters.providers.target import Dropped
 from domain.dialects.canonical import (
     Audio,
     File,
@@ -39,7 +40,7 @@ class Contents:
     """
 
     def __init__(self, traits: Traits, *, vertex: bool) -> None:
-        self.dropped: dict[str, None] = {}
+        self.dropped = Dropped()
         self._traits = traits
         self._vertex = vertex
         self._calls: dict[str, tuple[int, str]] = {}
@@ -51,7 +52,7 @@ class Contents:
             contents.append({"role": "user", "parts": self.texts(system)})
         for turn in turns:
             if turn.name:
-                self.dropped["name"] = None
+                self.dropped.add("name")
             role = "model" if turn.role == "assistant" else "user"
             parts = self._parts(turn.parts)
             if contents and contents[-1]["role"] == role:
@@ -72,7 +73,7 @@ class Contents:
 
     def _cached(self, mark: object) -> None:
         if mark is not None:
-            self.dropped["cache_control"] = None
+            self.dropped.add("cache_control")
 
     def _parts(self, parts: Sequence[Part]) -> _WireParts:
         written: _WireParts = []

@@ -1,13 +1,14 @@
 """OpenAI's embeddings as Google gives them: `embedContent`, several at once, or `predict`."""
 
-import struct
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from adapters.providers.gemini.usage import parse_usage_metadata
-from adapters.providers.replies import WholeReading, malformed, parsed_object
+from adapters.providers.replies import malformed, parsed_object
 from adapters.providers.usage import MAX_TOKENS
+from adapters.providers.vectors import texts_of, vectors_body
 from domain.dialects.canonical import Untranslatable
 from domain.inference.events import Usage
 from domain.ports.provider import ProviderReply
@@ -24,7 +25,7 @@ def left_out(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 def embed_content(body: Mapping[str, Any], model: str) -> tuple[str, dict[str, Any]]:
     """AI Studio's method and its body. Raises `Untranslatable`."""
-    texts = _texts(body.get("input"), _MAX_TEXTS)
+    texts = _texts(body, _MAX_TEXTS)
     requests = [_request(text, body.get("dimensions")) for text in texts]
     if len(requests) == 1:
         return "embedContent", requests[0]
@@ -34,7 +35,7 @@ def embed_content(body: Mapping[str, Any], model: str) -> tuple[str, dict[str, A
 
 def predict(body: Mapping[str, Any], model: str) -> tuple[str, dict[str, Any]]:
     """Vertex AI's method and its body. Raises `Untranslatable`."""
-    texts = _texts(body.get("input"), 1 if model.startswith("gemini-") else _MAX_PREDICTED)
+    texts = _texts(body, 1 if model.startswith("gemini-") else _MAX_PREDICTED)
     asked: dict[str, Any] = {"instances": [{"content": text} for text in texts]}
     if body.get("dimensions") is not None:
         asked["parameters"] = {"outputDimensionality": body["dimensions"]}
@@ -48,39 +49,23 @@ def _request(text: str, dimensions: Any) -> dict[str, Any]:
     return request
 
 
-def _texts(given: Any, most: int) -> Sequence[str]:
-    texts = given if isinstance(given, list) else [given]
-    if not texts or not all(isinstance(text, str) for text in texts):
-        raise Untranslatable("Google embeds texts, not tokens", "input")
+def _texts(body: Mapping[str, Any], most: int) -> list[str]:
+    texts = texts_of(body)
     if len(texts) > most:
         raise Untranslatable(f"the model embeds up to {most} texts at once", "input")
     return texts
 
 
-class EmbeddingsReading(WholeReading):
-    """Reads the reply to any of the three methods as OpenAI's list of vectors."""
-
-    def __init__(self, encoding: object) -> None:
-        super().__init__()
-        self._encoding = encoding
-
-    def reply(self) -> ProviderReply:
-        content = b"".join(self._parts)
-        body = parsed_object(content)
-        try:
-            vectors = _vectors(body)
-            usage = parse_usage_metadata(body.get("usageMetadata")) or _predicted_usage(body)
-            vectors_told = [self._told(index, vector) for index, vector in enumerate(vectors)]
-        except (TypeError, KeyError, AttributeError, struct.error) as error:
-            raise malformed() from error
-        told = {"object": "list", "data": vectors_told}
-        return ProviderReply(told, usage, None, None)
-
-    def _told(self, index: int, vector: list[float]) -> dict[str, Any]:
-        embedding: Any = vector
-        if self._encoding == "base64":
-            embedding = b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-        return {"object": "embedding", "index": index, "embedding": embedding}
+def vectors_reply(content: bytes, *, base64: bool) -> ProviderReply:
+    """The reply to any of the three methods as OpenAI's list of vectors."""
+    body = parsed_object(content)
+    try:
+        told = vectors_body(_vectors(body), base64=base64)
+        usage = parse_usage_metadata(body.get("usageMetadata")) or _predicted_usage(body)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise malformed() from error
+    raw = msgspec.json.encode(body["usageMetadata"]).decode() if "usageMetadata" in body else None
+    return ProviderReply(told, usage, raw if usage else None, None)
 
 
 def _vectors(body: dict[str, Any]) -> list[list[float]]:

@@ -1,5 +1,6 @@
 """A canonical request as the body of `generateContent`."""
 
+from dataclasses import replace
 from typing import Any
 
 from adapters.providers.gemini.contents import Contents
@@ -7,29 +8,21 @@ from adapters.providers.gemini.schema import cleaned
 from adapters.providers.gemini.thinking import thinking_config
 from adapters.providers.gemini.tools import calling_config, declarations, offered
 from adapters.providers.gemini.traits import Traits, traits_of
+from adapters.providers.target import Dropped, Target, leave_out, output_limit
 from domain.dialects.canonical import Image, OutputFormat, Request, Untranslatable, Written
 
 _MAX_CHOICES = 8
 _MAX_STOPS = 5
 _INT32 = range(-(2**31), 2**31)
-_UNSUPPORTED = ("logprobs", "top_logprobs", "verbosity", "user")
-# Leaving these out would give another answer than the caller asked for.
-_MEANINGFUL = frozenset(
-    {"audio", "container", "conversation", "mcp_servers", "modalities", "previous_response_id",
-     "prompt", "web_search_options"}
-)  # fmt: skip
-# Values that ask for nothing.
-_IDLE: tuple[Any, ...] = (None, False, [], {}, "", ["text"])
+_CARRIED = frozenset({"seed", "presence_penalty", "frequency_penalty"})
 
 
-def write_request(
-    request: Request, native_id: str, *, limit: int | None = None, vertex: bool = False
-) -> Written:
-    """The body for the model `native_id`, which puts out at most `limit` tokens.
+def write_request(request: Request, target: Target, *, vertex: bool = False) -> Written:
+    """The body for the target's model.
 
     `dropped` names canonical fields, and extras by the caller's names. Raises `Untranslatable`.
     """
-    traits = traits_of(native_id)
+    traits = traits_of(target.native_id)
     contents = Contents(traits, vertex=vertex)
     in_talk = () if traits.system else request.system
     body: dict[str, Any] = {"contents": contents.written(in_talk, request.turns)}
@@ -38,7 +31,7 @@ def write_request(
         body["systemInstruction"] = {"parts": system}
     _tools(request, traits, body, dropped)
     config = {
-        **_sampling(request, limit, dropped),
+        **_sampling(request, target, dropped),
         **_output(request, traits),
         **_resolution(request),
     }
@@ -46,17 +39,16 @@ def write_request(
         config["thinkingConfig"] = thinking
     if config:
         body["generationConfig"] = config
-    _leave_out(request, dropped)
-    return Written(body=body, dropped=tuple(dropped))
+    one = request if request.choices == 1 else replace(request, choices=1)
+    leave_out(one, dropped, _CARRIED)
+    return Written(body=body, dropped=tuple(dropped.names))
 
 
-def _tools(
-    request: Request, traits: Traits, body: dict[str, Any], dropped: dict[str, None]
-) -> None:
+def _tools(request: Request, traits: Traits, body: dict[str, Any], dropped: Dropped) -> None:
     if any(tool.cache for tool in request.tools):
-        dropped["cache_control"] = None
+        dropped.add("cache_control")
     if request.parallel_tools is False and request.tools:
-        dropped["parallel_tools"] = None
+        dropped.add("parallel_tools")
     tools = offered(request.tools, request.tool_choice)
     if not tools:
         return
@@ -68,18 +60,18 @@ def _tools(
             # Free to call or to speak, but what is called fits its schema.
             config["mode"] = "VALIDATED"
         else:
-            dropped["strict"] = None
+            dropped.add("strict")
     if choice or config["mode"] != "AUTO":
         body["toolConfig"] = {"functionCallingConfig": config}
 
 
-def _sampling(request: Request, limit: int | None, dropped: dict[str, None]) -> dict[str, Any]:
+def _sampling(request: Request, target: Target, dropped: Dropped) -> dict[str, Any]:
     if request.choices > _MAX_CHOICES:
         raise Untranslatable(f"Gemini gives up to {_MAX_CHOICES} choices", "choices")
     if len(request.stop) > _MAX_STOPS:
         raise Untranslatable(f"Gemini takes up to {_MAX_STOPS} stop sequences", "stop")
     given = {
-        "maxOutputTokens": _limited(request.max_output_tokens, limit, dropped),
+        "maxOutputTokens": output_limit(request, target, dropped),
         "temperature": request.temperature,
         "topP": request.top_p,
         "topK": request.top_k,
@@ -92,15 +84,8 @@ def _sampling(request: Request, limit: int | None, dropped: dict[str, None]) -> 
     }
     if request.seed is not None and request.seed not in _INT32:
         del given["seed"]
-        dropped["seed"] = None
+        dropped.add("seed")
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _limited(asked: int | None, limit: int | None, dropped: dict[str, None]) -> int | None:
-    if asked is None or limit is None or asked <= limit:
-        return asked
-    dropped["max_output_tokens"] = None
-    return limit
 
 
 def _output(request: Request, traits: Traits) -> dict[str, Any]:
@@ -129,15 +114,3 @@ def _resolution(request: Request) -> dict[str, Any]:
         if detail in details:
             return {"mediaResolution": f"MEDIA_RESOLUTION_{detail.upper()}"}
     return {}
-
-
-def _leave_out(request: Request, dropped: dict[str, None]) -> None:
-    for field in _UNSUPPORTED:
-        if getattr(request, field) not in _IDLE:
-            dropped[field] = None
-    for name, value in request.extras.items():
-        if value in _IDLE:
-            continue
-        if name in _MEANINGFUL:
-            raise Untranslatable(f"Gemini has no {name}", name)
-        dropped[name] = None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from adapters.providers.gemini.traits import Traits
+from adapters.providers.target import Dropped
 from domain.dialects.canonical import Effort, Request
 
 _LEVELS: dict[Effort, str] = {
@@ -19,13 +20,13 @@ _INEXACT: frozenset[Effort] = frozenset({"none", "xhigh", "max"})
 _BUDGETS: dict[Effort, int] = {"low": 1024, "medium": 8192, "high": 24576}
 
 
-def thinking_config(request: Request, traits: Traits, dropped: dict[str, None]) -> dict[str, Any]:
+def thinking_config(request: Request, traits: Traits, dropped: Dropped) -> dict[str, Any]:
     """The `thinkingConfig`, empty where the caller left it to the model."""
     if traits.thinking is None:
         for field in ("effort", "thinking_budget"):
             # A model that never thinks does as it is told by "none".
             if getattr(request, field) not in (None, "none", 0):
-                dropped[field] = None
+                dropped.add(field)
         return {}
     config: dict[str, Any] = {}
     if traits.thinking == "level":
@@ -44,19 +45,19 @@ def _is_shown(request: Request) -> bool:
     return (request.effort or request.thinking_budget or "none") != "none"
 
 
-def _level(request: Request, traits: Traits, dropped: dict[str, None]) -> dict[str, Any]:
+def _level(request: Request, traits: Traits, dropped: Dropped) -> dict[str, Any]:
     effort = request.effort
     if effort is None:
         if request.thinking_budget is None:
             return {}
         effort = _effort_of(request.thinking_budget)
         if effort == "none":
-            dropped["thinking_budget"] = None
+            dropped.add("thinking_budget")
     elif effort in _INEXACT:
-        dropped["effort"] = None
+        dropped.add("effort")
     level = _LEVELS[effort]
     if level not in traits.levels:
-        dropped["effort" if request.effort else "thinking_budget"] = None
+        dropped.add("effort" if request.effort else "thinking_budget")
         level = "LOW" if level == "MINIMAL" else "HIGH"
     return {"thinkingLevel": level}
 
@@ -69,7 +70,7 @@ def _effort_of(budget: int) -> Effort:
     return "medium" if budget <= 8192 else "high"
 
 
-def _budget(request: Request, traits: Traits, dropped: dict[str, None]) -> dict[str, Any]:
+def _budget(request: Request, traits: Traits, dropped: Dropped) -> dict[str, Any]:
     least, most = traits.budget
     budget, field = request.thinking_budget, "thinking_budget"
     if budget is None:
@@ -82,5 +83,5 @@ def _budget(request: Request, traits: Traits, dropped: dict[str, None]) -> dict[
         return {"thinkingBudget": 0}
     taken = min(max(budget, least), most)
     if taken != budget:
-        dropped[field] = None
+        dropped.add(field)
     return {"thinkingBudget": taken}

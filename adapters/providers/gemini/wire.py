@@ -1,18 +1,20 @@
 """The wire protocol `gemini`: Google AI Studio."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from adapters.providers.caller_names import caller_name
+from adapters.providers.credential import Credential
 from adapters.providers.gemini.embeddings import (
-    EmbeddingsReading,
     embed_content,
     left_out,
     predict,
+    vectors_reply,
 )
 from adapters.providers.gemini.refusals import google_refusal
 from adapters.providers.gemini.reply import GeminiReader
@@ -20,7 +22,9 @@ from adapters.providers.gemini.request import write_request
 from adapters.providers.gemini.tools import callers_names
 from adapters.providers.http import HttpRequest
 from adapters.providers.replies import Reading
+from adapters.providers.target import Target
 from adapters.providers.translated import TranslatedReading
+from adapters.providers.vectors import VectorsReading, wants_base64
 from domain.dialects.canonical import Untranslatable
 from domain.dialects.surfaces import SURFACES
 from domain.ports.provider import ProviderCall, ProviderFailure
@@ -44,18 +48,23 @@ class Asked:
 
 
 class GeminiWire:
-    """See `adapters.providers.http.Wire`; `base_url` may leave the version out."""
+    """See `adapters.providers.http.Wire`; `base_url` may leave the version out.
 
-    def __init__(self, base_url: str, api_key: str | None) -> None:
+    A credential that is text goes as Google wants it.
+    """
+
+    def __init__(self, base_url: str, credential: Credential | str | None = None) -> None:
+        if not isinstance(credential, Credential):
+            credential = Credential(credential, "x-goog-api-key", "{key}")
         base = base_url.rstrip("/")
         self._models = f"{base if base.endswith(_VERSIONS) else base + _DEFAULT_VERSION}/models"
-        self._headers = {"content-type": "application/json"}
-        if api_key:
-            self._headers["x-goog-api-key"] = api_key
+        self._credential = credential
+        self._headers = {"content-type": "application/json", **credential.headers()}
 
     async def request(self, call: ProviderCall) -> HttpRequest:
         model = call.native_id.removeprefix("models/")
-        return asked_of(call, model).sent(f"{self._models}/{quote(model)}", self._headers)
+        request = asked_of(call, model).sent(f"{self._models}/{quote(model)}", self._headers)
+        return replace(request, url=self._credential.url(request.url))
 
     def reading(self, call: ProviderCall, content_type: str) -> Reading:
         return reading_of(call, content_type)
@@ -71,7 +80,7 @@ def asked_of(call: ProviderCall, model: str, *, vertex: bool = False) -> Asked:
         return Asked(method, body, left_out(call.body))
     request = SURFACES[call.endpoint].read(call.body)
     try:
-        written = write_request(request, model, limit=call.max_output_tokens, vertex=vertex)
+        written = write_request(request, Target(model, call.max_output_tokens), vertex=vertex)
     except Untranslatable as error:
         param = error.param and caller_name(call, error.param)
         raise Untranslatable(error.message, param) from error
@@ -85,6 +94,6 @@ def asked_of(call: ProviderCall, model: str, *, vertex: bool = False) -> Asked:
 def reading_of(call: ProviderCall, content_type: str) -> Reading:
     """What takes in the reply to `asked_of`."""
     if call.endpoint == "/v1/embeddings":
-        return EmbeddingsReading(call.body.get("encoding_format"))
+        return VectorsReading(partial(vectors_reply, base64=wants_base64(call.body)))
     streamed = content_type == "text/event-stream"
     return TranslatedReading(call, GeminiReader(callers_names(call.body), streamed=streamed))
