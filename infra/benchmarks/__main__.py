@@ -8,6 +8,8 @@ EMBEDDED = (
     ("latency",),
     ("accept",),
     ("complete",),
+    ("sync",),
+    ("streams",),
     ("webhooks",),
     ("rebuild",),
     ("interpreter_lock",),

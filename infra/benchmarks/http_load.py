@@ -1,15 +1,18 @@
 """A cheap HTTP/1.1 load generator: keep-alive connections on raw asyncio protocols.
 
 A full client would cost more than the server under test; this one only finds the status and the
-end of each reply (by its content-length, which our server always sends).
+end of each reply.
 """
 
 import asyncio
+import itertools
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):
@@ -29,19 +32,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head_end = self._buffer.find(b"\r\n\r\n")
-        if head_end < 0:
+        found = _whole_reply(self._buffer)
+        if found is None:
             return
-        head = self._buffer[:head_end].lower()
-        place = head.find(b"content-length:")
-        length = int(head[place + 15 :].split(b"\r\n", 1)[0])
-        end = head_end + 4 + length
-        if len(self._buffer) < end:
-            return
-        body, self._buffer = self._buffer[head_end + 4 : end], self._buffer[end:]
+        status, body, self._buffer = found
         if self._answer is not None:
             answer, self._answer = self._answer, None
-            answer.set_result((int(head[9:12]), body))
+            answer.set_result((status, body))
 
     async def request(self, raw: bytes) -> tuple[int, bytes]:
         """Sends one request; the status and the body of its reply."""
@@ -57,16 +54,46 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
+def _whole_reply(buffer: bytes) -> tuple[int, bytes, bytes] | None:
+    """Status, body and what follows, once the reply is complete; chunks are left as they came."""
+    head_end = buffer.find(b"\r\n\r\n")
+    if head_end < 0:
+        return None
+    head, start = buffer[:head_end].lower(), head_end + 4
+    place = head.find(b"content-length:")
+    if place >= 0:
+        end = start + int(head[place + 15 :].split(b"\r\n", 1)[0])
+    else:
+        last = buffer.find(LAST_CHUNK, head_end)
+        end = len(buffer) + 1 if last < 0 else last + len(LAST_CHUNK)
+    if len(buffer) < end:
+        return None
+    return int(head[9:12]), buffer[start:end], buffer[end:]
+
+
+def whole_request(buffer: bytes) -> tuple[bytes, bytes] | None:
+    """The body of a request and what follows it, once the request is complete."""
+    head_end = buffer.find(b"\r\n\r\n")
+    if head_end < 0:
+        return None
+    head = buffer[:head_end].lower()
+    place = head.find(b"content-length:")
+    length = int(head[place + 15 :].split(b"\r\n", 1)[0]) if place >= 0 else 0
+    end = head_end + 4 + length
+    return None if len(buffer) < end else (buffer[head_end + 4 : end], buffer[end:])
+
+
 async def connect(host: str, port: int) -> Connection:
     """A connection to the server."""
     _, connection = await asyncio.get_running_loop().create_connection(Connection, host, port)
     return connection
 
 
-def post(path: str, key: str, body: bytes) -> bytes:
-    """The bytes of a POST."""
+def post(path: str, key: str, body: bytes, **headers: str) -> bytes:
+    """The bytes of a POST; of further headers, `_` stands for `-`."""
+    further = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     return (
-        f"POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n{further}"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     ).encode() + body
 
@@ -106,7 +133,17 @@ async def run_load(
     host: str, port: int, count: int, in_flight: int, raw: Callable[[int], bytes]
 ) -> Measured:
     """Sends `count` requests, so many in flight; `raw` makes the bytes of the n-th."""
-    todo = iter(range(count))
+    return await _run(host, port, iter(range(count)), in_flight, raw)
+
+
+async def run_for(host: str, port: int, seconds: float, in_flight: int, raw: bytes) -> Measured:
+    """Sends one request again and again, so many in flight, until the time is over."""
+    return await _run(host, port, _until(time.perf_counter() + seconds), in_flight, lambda _: raw)
+
+
+async def _run(
+    host: str, port: int, todo: Iterator[int], in_flight: int, raw: Callable[[int], bytes]
+) -> Measured:
     measured = Measured(0.0)
 
     async def worker() -> None:
@@ -122,3 +159,7 @@ async def run_load(
     await asyncio.gather(*(worker() for _ in range(in_flight)))
     measured.seconds = time.perf_counter() - started
     return measured
+
+
+def _until(end: float) -> Iterator[int]:
+    return itertools.takewhile(lambda _: time.perf_counter() < end, itertools.count())

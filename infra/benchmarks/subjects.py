@@ -15,6 +15,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.benchmarks.http_load import whole_request
+
 ADMIN_KEY = "gw_live_benchmark_administrator"
 HOST = "127.0.0.1"
 CORES = sorted(os.sched_getaffinity(0))
@@ -195,13 +197,8 @@ class _MockProvider(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end].lower()
-            place = head.find(b"content-length:")
-            length = int(head[place + 15 :].split(b"\r\n", 1)[0]) if place >= 0 else 0
-            if len(self._buffer) < end + 4 + length:
-                return
-            self._buffer = self._buffer[end + 4 + length :]
+        while found := whole_request(self._buffer):
+            self._buffer = found[1]
             asyncio.get_running_loop().call_later(self.delay, self._answer)
 
     def _answer(self) -> None:
