@@ -312,3 +312,42 @@ async def test_vectors_come_in_base64_where_that_is_asked_for(wire: HttpProvider
 
 async def test_tokens_are_no_text_to_embed(wire: HttpProvider) -> None:
     assert (await failure(wire, embed([[1, 2]]))).kind == "unsupported"
+
+
+async def test_a_caller_of_messages_is_answered_in_its_own_wire(
+    upstream: ScriptedGemini, wire: HttpProvider
+) -> None:
+    body = {
+        "model": "google/x",
+        "max_tokens": 10,
+        "system": "be brief",
+        "messages": [
+            {"role": "user", "content": "w?"},
+            {"role": "assistant", "content": [
+                {"type": "tool_use", "id": "a", "name": "f", "input": {"q": "x"}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "a", "content": "1"}]},
+        ],
+        "tools": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}],
+    }  # fmt: skip
+    upstream.script(events(THOUGHT, CALLED, ENDED))
+    call = replace(chat(streamed=True), endpoint="/v1/messages", body=body)
+    reply = await wire.call(call)
+    assert upstream.requests[0].body["contents"][1:] == [
+        {
+            "role": "model",
+            "parts": [
+                {
+                    "functionCall": {"id": "a", "name": "f", "args": {"q": "x"}},
+                    "thoughtSignature": "skip_thought_signature_validator",
+                }
+            ],
+        },
+        {
+            "role": "user",
+            "parts": [{"functionResponse": {"id": "a", "name": "f", "response": {"result": "1"}}}],
+        },
+    ]
+    blocks = reply.body["content"]
+    assert [block["type"] for block in blocks] == ["thinking", "tool_use", "tool_use"]
+    assert (blocks[1]["input"], reply.body["stop_reason"]) == ({"q": "x"}, "tool_use")
