@@ -1,4 +1,6 @@
-"""The in-memory directories of a node: keys, webhook endpoints and price books."""
+"""The in-memory directories of a node: keys, webhook endpoints, price books and
+breakers.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from domain.access.directory import KeyDirectory
 from domain.catalog.events import PriceBookPublished
 from domain.catalog.price_books import PriceBooks
 from domain.event import Event, Recorded
+from domain.providers.board import BOARD_EVENTS, BreakerBoard
 from domain.webhooks.directory import DIRECTORY_EVENTS as WEBHOOK_EVENTS
 from domain.webhooks.directory import Directory
 from infra.storage import NodeStore, Storage
@@ -24,6 +27,8 @@ class Directories:
     webhooks_follower: DirectoryFollower
     prices: PriceBooks
     prices_follower: DirectoryFollower
+    breakers: BreakerBoard
+    breakers_follower: DirectoryFollower
 
     @property
     def followers(self) -> Mapping[str, DirectoryFollower]:
@@ -31,12 +36,14 @@ class Directories:
             "keys": self.keys_follower,
             "webhooks": self.webhooks_follower,
             "prices": self.prices_follower,
+            "breakers": self.breakers_follower,
         }
 
 
 async def load_directories(storage: Storage[NodeStore]) -> Directories:
     """Builds the directories from what the log holds now."""
     keys, webhooks, prices = KeyDirectory(), Directory(), PriceBooks()
+    breakers = BreakerBoard()
 
     def publish(recorded: Recorded[Event]) -> None:
         if isinstance(recorded.event, PriceBookPublished):
@@ -51,6 +58,8 @@ async def load_directories(storage: Storage[NodeStore]) -> Directories:
         DirectoryFollower(store, source, webhook_names, webhooks.apply),
         prices,
         DirectoryFollower(store, source, [PriceBookPublished.event_name], publish),
+        breakers,
+        DirectoryFollower(store, source, BOARD_EVENTS, breakers.apply),
     )
     for follower in directories.followers.values():
         await follower.load()

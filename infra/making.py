@@ -9,7 +9,10 @@ from adapters.webhooks.sender import AiohttpSender
 from adapters.webhooks.signer import StandardSigner
 from domain.ports.provider import CallTimeouts
 from domain.ports.work_queue import WorkQueue
+from domain.providers.breaker import BreakerPolicy
+from domain.routing.ordering import Tuning
 from domain.routing.policy import AttemptLimits
+from domain.routing.routes import Routes, RoutingPolicy
 from domain.webhooks.retry import RetryPolicy
 from infra.directories import Directories
 from infra.offers import build_providers
@@ -17,8 +20,10 @@ from infra.settings import Settings
 from infra.storage import NodeStore, Storage
 from infra.version import VERSION
 from workers.attempts import AttemptEngine
+from workers.breakers import BreakerKeeper
 from workers.dispatch import Dispatcher, DispatchLimits
 from workers.health import HealthRecorder
+from workers.node_health import NodeHealth
 from workers.run import JobPorts
 from workers.running import RunningJobs
 from workers.webhooks.composer import Composer
@@ -39,7 +44,37 @@ class Basis:
     node_id: str
 
 
-def attempt_engine(basis: Basis, session: HttpSession, health: HealthRecorder) -> AttemptEngine:
+def make_health(basis: Basis) -> NodeHealth:
+    """What watches the attempts of this node, and knows what other nodes see."""
+    store, clock, breaker = basis.storage.store, basis.storage.clock, basis.settings.breaker
+    policy = BreakerPolicy(
+        consecutive_failures=breaker.consecutive_failures,
+        failure_ratio=breaker.failure_ratio,
+        minimum_requests=breaker.minimum_requests,
+        window_seconds=breaker.window,
+        open_seconds=breaker.open_seconds,
+        max_open_seconds=breaker.max_open_seconds,
+        successes_to_close=breaker.successes_to_close,
+    )
+    return NodeHealth(
+        store.log,
+        HealthRecorder(store, clock, basis.node_id),
+        BreakerKeeper(basis.directories.breakers, store, clock, basis.node_id, policy),
+    )
+
+
+def make_routes(basis: Basis, health: NodeHealth) -> Routes:
+    """The order of offers as this node knows it."""
+    routing = basis.settings.routing
+    policy = RoutingPolicy(
+        strategy=routing.strategy,
+        weights=routing.weights,
+        tuning=Tuning(minimum_samples=routing.minimum_samples, margin=routing.margin),
+    )
+    return Routes(policy, health.recorder.board, health.avoided)
+
+
+def attempt_engine(basis: Basis, session: HttpSession, health: NodeHealth) -> AttemptEngine:
     """The engine that calls the configured providers."""
     attempts, clock = basis.settings.attempts, basis.storage.clock
     return AttemptEngine(
@@ -53,6 +88,7 @@ def attempt_engine(basis: Basis, session: HttpSession, health: HealthRecorder) -
             attempts.total_timeout,
         ),
         health.observe,
+        health=health,
     )
 
 

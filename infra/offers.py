@@ -19,7 +19,7 @@ def build_catalogue(settings: Settings) -> Catalogue:
         (_model(name, model) for name, model in settings.models.items()),
         settings.aliases,
         providers=settings.usable_providers,
-        strategy=settings.routing.strategy,
+        strategy="order" if settings.routing.strategy == "order" else "price",
     )
 
 

@@ -22,6 +22,7 @@ from infra.making import (
     job_ports,
     make_deliveries,
     make_dispatcher,
+    make_health,
     make_running,
     webhook_sender,
 )
@@ -29,7 +30,7 @@ from infra.metrics import EventCounter
 from infra.tasks import Tasks
 from workers.attached import InteractiveRuns
 from workers.dispatch import Dispatcher
-from workers.health import HealthRecorder
+from workers.node_health import NodeHealth
 from workers.projector import Projector
 from workers.running import RunningJobs
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
@@ -52,7 +53,7 @@ class Workforce:
     runners: Mapping[str, Runner]
     projector: Projector
     watch: StreamWatch
-    health: HealthRecorder
+    health: NodeHealth
     counter: EventCounter
     resolver: ThreadPoolResolver
 
@@ -97,7 +98,7 @@ class Workforce:
 async def build_workforce(basis: Basis, store: SqliteEventStore) -> AsyncIterator[Workforce]:
     """Builds the workers; their connections are closed at the end."""
     source, storage, directories = store.log, basis.storage, basis.directories
-    health = HealthRecorder(store, storage.clock, basis.node_id)
+    health = make_health(basis)
     intake = WebhookIntake(directories.webhooks, directories.webhooks_follower.reached)
     session, resolver = HttpSession(), ThreadPoolResolver()
     delivery_resolver = ThreadPoolResolver(DELIVERY_DNS_THREADS)

@@ -1,5 +1,6 @@
 """The health of providers on one node: what its attempts tell, ask and are told."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from workers.health import HealthRecorder
 class NodeHealth:
     """See `domain.ports.attempt_health.AttemptHealth`; `observe` gets every attempt."""
 
+    source: Log
     recorder: HealthRecorder
     keeper: BreakerKeeper
 
@@ -38,11 +40,13 @@ class NodeHealth:
         await self.recorder.flush()
         await self.keeper.flush()
 
-    async def run_following(self, source: Log) -> None:
-        """Takes in what other nodes observe from now on, until cancelled."""
+    async def run(self) -> None:
+        """Records, and takes in what other nodes observe from now on, until cancelled."""
+        async with asyncio.TaskGroup() as duties:
+            duties.create_task(self.recorder.run())
+            duties.create_task(self.keeper.run())
+            duties.create_task(follow(self.source, self.source.head(), self._follow))
 
-        def take(entries: Sequence[LogEntry]) -> None:
-            for entry in entries:
-                self.recorder.follow(entry)
-
-        await follow(source, source.head(), take)
+    def _follow(self, entries: Sequence[LogEntry]) -> None:
+        for entry in entries:
+            self.recorder.follow(entry)

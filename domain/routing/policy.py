@@ -8,7 +8,8 @@ The rules, for jobs (nothing has been sent to a client before the answer is comp
   after its `Retry-After` or a growing, jittered pause;
 - an offer that was silent, or whose account or model is unusable, is not asked again;
 - an offer to be avoided, its breaker being open, is left alone while others are left; when none
-  is, the one that failed least lately is asked once: never an error without an attempt;
+  is, the one that failed least lately is asked, and only one that is at its rate limit is asked
+  again: never an error without an attempt;
 - one offer and one job get a bounded number of calls.
 """
 
@@ -114,6 +115,11 @@ class _Standing:
     def may_return(self, limits: AttemptLimits) -> bool:
         return self.last is not None and self.last.kind in _BUSY and self._is_open(limits)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it is there, and only takes no more just now."""
+        return self.last is not None and self.last.kind == "rate_limited"
+
     def _is_open(self, limits: AttemptLimits) -> bool:
         asked = (self.last.retry_after if self.last else None) or 0.0
         return self.calls < limits.max_calls_per_offer and asked <= limits.max_retry_after_seconds
@@ -142,7 +148,7 @@ def _fail_over(
     waiting = [
         (standing.pause(limits, jitter), index)
         for index, standing in enumerate(standings)
-        if standing.may_return(limits) and index not in avoided
+        if standing.may_return(limits) and (index not in avoided or standing.is_limited)
     ]
     if not waiting:
         return None

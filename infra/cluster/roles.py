@@ -28,13 +28,13 @@ from infra.making import (
     attempt_engine,
     job_ports,
     make_deliveries,
+    make_health,
     make_running,
     webhook_sender,
 )
 from infra.offers import build_catalogue
 from infra.settings import Settings
 from workers.attached import InteractiveRuns
-from workers.health import HealthRecorder
 from workers.projector import Projector
 from workers.read_model_watch import ReadModelWatch
 from workers.webhooks.intake import WebhookIntake
@@ -83,7 +83,7 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
 @asynccontextmanager
 async def _interactive(node: ClusterNode, basis: Basis) -> AsyncIterator[InteractiveRuns]:
     """What runs requests at once on this node; at the end, what runs is let end."""
-    health = HealthRecorder(node.storage.store, node.storage.clock, node.node_id)
+    health = make_health(basis)
     session, running = HttpSession(), make_running(basis)
     runs = InteractiveRuns(
         job_ports(basis, attempt_engine(basis, session, health)), running, node.node_id

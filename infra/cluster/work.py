@@ -27,13 +27,14 @@ from infra.making import (
     job_ports,
     make_deliveries,
     make_dispatcher,
+    make_health,
     make_running,
     webhook_sender,
 )
 from infra.metrics import Readings, job_readings
 from infra.settings import Settings
 from workers.dispatch import Dispatcher
-from workers.health import HealthRecorder
+from workers.node_health import NodeHealth
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
 from workers.webhooks.intake import WebhookIntake
 
@@ -109,8 +110,8 @@ async def worker_node(settings: Settings, duties: Sequence[Duty]) -> AsyncIterat
 
 
 async def _start_dispatch(work: _Work) -> None:
-    node, storage = work.node, work.node.storage
-    health = HealthRecorder(storage.store, storage.clock, node.node_id)
+    node = work.node
+    health = make_health(work.basis)
     session = HttpSession()
     work.stack.push_async_callback(session.close)
     engine = attempt_engine(work.basis, session, health)
@@ -124,7 +125,7 @@ async def _start_dispatch(work: _Work) -> None:
     work.drains.append(lambda: _end_dispatch(dispatcher, health))
 
 
-async def _end_dispatch(dispatcher: Dispatcher, health: HealthRecorder) -> None:
+async def _end_dispatch(dispatcher: Dispatcher, health: NodeHealth) -> None:
     await dispatcher.drain()
     with suppress(StoreUnavailable):
         await health.flush()

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from domain.catalog.catalogue import Strategy
+from domain.routing.ordering import Strategy
 from infra.settings.section import Section, require_none
 from infra.settings.values import Duration, Pause
 
@@ -15,15 +15,37 @@ class RoutingSettings(Section):
 
     strategy: Strategy = Field(
         default="price",
-        description="`price`: the cheapest first; `order`: as the offers are listed.",
+        description="`price`: the cheapest first; `order`: as the offers are listed; `latency`: "
+        "the lowest median first; `throughput`: the most output tokens a second first; "
+        "`balanced`: price, latency and share of answers together; `weights`: drawn by share.",
+    )
+    weights: dict[str, float] = Field(
+        default={},
+        description="Shares of the strategy `weights`, by provider or by `provider/native_id`; "
+        "what has none comes last.",
+    )
+    minimum_samples: int = Field(
+        default=10, ge=1, description="Answers in five minutes before an offer counts as measured."
+    )
+    margin: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="By which share another offer must be better to take the lead.",
     )
 
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _is_there_already(cls, strategy: object) -> object:
-        if strategy in ("latency", "throughput", "balanced"):
-            raise ValueError(f"{strategy!r} is not there yet: use 'price' or 'order'")
-        return strategy
+    @model_validator(mode="after")
+    def _weights_are_shares(self) -> "RoutingSettings":
+        require_none(
+            [
+                (f"weights.{name}", "is less than nothing")
+                for name, weight in self.weights.items()
+                if weight < 0
+            ]
+        )
+        if self.strategy == "weights" and not any(self.weights.values()):
+            raise ValueError("the strategy 'weights' needs weights")
+        return self
 
 
 class AttemptSettings(Section):
@@ -55,8 +77,6 @@ class AttemptSettings(Section):
 class BreakerSettings(Section):
     """When a provider that fails is left alone, and when it is tried again."""
 
-    applied = False
-
     consecutive_failures: int = Field(
         default=5, ge=1, description="Failures in a row that open it."
     )
@@ -65,6 +85,9 @@ class BreakerSettings(Section):
     window: Duration = Field(default=60.0, description="Over which the share is taken.")
     open_seconds: Duration = Field(
         default=60.0, description="Until an open breaker lets one call try."
+    )
+    max_open_seconds: Duration = Field(
+        default=600.0, description="To which that time doubles while it opens again and again."
     )
     successes_to_close: int = Field(default=2, ge=1, description="Successes that close it again.")
 

@@ -114,14 +114,30 @@ avoided_places = st.dictionaries(st.integers(0, 3), st.integers(0, 1_000), max_s
 
 
 @given(avoided_places, failures)
-def test_offers_to_be_avoided_get_one_call_in_all_and_after_every_other(
+def test_one_offer_to_be_avoided_at_most_is_called_and_after_every_other(
     avoided: dict[int, int],
     failing: list[tuple[FailureKind, float | None, float]],
 ) -> None:
     called = avoiding_course(4, avoided, failing)
     spared = [place for place in called if place in avoided]
-    assert len(spared) <= 1
-    assert not spared or called[-1] == spared[0]
+    assert len(set(spared)) <= 1
+    if spared:
+        first = called.index(spared[0])
+        assert set(called[:first]) == {0, 1, 2, 3} - set(avoided)
+
+
+@given(avoided_places, failures)
+def test_an_offer_to_be_avoided_is_called_again_only_at_its_rate_limit(
+    avoided: dict[int, int],
+    failing: list[tuple[FailureKind, float | None, float]],
+) -> None:
+    called = avoiding_course(4, avoided, failing)
+    kinds = [kind for kind, _, _ in failing]
+    last_kinds: dict[int, FailureKind] = {}
+    for place, kind in zip(called, kinds, strict=False):
+        if place in avoided and place in last_kinds:
+            assert last_kinds[place] == "rate_limited"
+        last_kinds[place] = kind
 
 
 @given(avoided_places, failures)

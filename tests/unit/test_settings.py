@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from domain.money import TokenPrice
+from domain.routing.ordering import Strategy
 from infra.offers import build_catalogue
 from infra.providers.environment import every_variable
 from infra.settings import Settings, SettingsProblem, load_settings
@@ -257,6 +259,7 @@ def test_a_retry_schedule_that_shrinks_or_is_not_positive_is_refused(load: Load,
         "bootstrap_admin_key: short",
         "routing: {strategy: luck}",
         "routing: {strategy: [price]}",
+        "routing: {strategy: weights}",
         "logging: {level: loud}",
         "models: {a/b: {kind: poem}}",
         "models: {a/b: {capabilities: [magic]}}",
@@ -271,10 +274,14 @@ def test_a_wrong_value_is_refused(load: Load, text: str) -> None:
     assert len(problems(load, text)) == 1
 
 
-@pytest.mark.parametrize("strategy", ["latency", "throughput", "balanced"])
-def test_a_strategy_to_come_is_refused_as_such(load: Load, strategy: str) -> None:
-    found = problems(load, f"routing: {{strategy: {strategy}}}")
-    assert "not there yet" in found["routing.strategy"]
+@pytest.mark.parametrize("strategy", get_args(Strategy))
+def test_every_strategy_can_be_set(load: Load, strategy: str) -> None:
+    text = f"routing: {{strategy: {strategy}, weights: {{h1: 70, h2: 30}}}}"
+    assert load(text).routing.strategy == strategy
+
+
+def test_a_weight_below_nothing_is_refused_by_its_name(load: Load) -> None:
+    assert "routing.weights.h1" in problems(load, "routing: {weights: {h1: -1}}")
 
 
 def test_limits_are_off_as_long_as_nothing_applies_them() -> None:
