@@ -23,7 +23,7 @@ from tests.support.scripted_gemini import called, google_error, item, said
 
 
 def pieces(*replies: dict[str, Any]) -> list[Piece]:
-    reader = GeminiReader({}, streamed=True)
+    reader = GeminiReader("job_1", {}, streamed=True)
     content = "".join(f"data: {json.dumps(one)}\n\n" for one in replies).encode()
     return [*reader.feed(content), *reader.end()]
 
@@ -57,9 +57,11 @@ def test_a_second_finish_is_none() -> None:
     assert sum(isinstance(piece, Finished) for piece in told) == 1
 
 
-def test_a_call_without_an_id_gets_one_of_its_own() -> None:
-    ids = [p.id for p in pieces(item(called("f"), called("f"))) if isinstance(p, ToolStarted)]
+def test_a_call_without_an_id_gets_one_of_its_own_and_always_the_same() -> None:
+    told = pieces(item(called("f"), called("f")))
+    ids = [p.id for p in told if isinstance(p, ToolStarted)]
     assert len(set(ids)) == 2
+    assert told == pieces(item(called("f")), item(called("f")))
     assert all(one.startswith("call_") for one in ids)
 
 
@@ -89,7 +91,7 @@ def test_counts_that_come_after_the_finish_replace_those_before() -> None:
 
 
 def test_a_reply_in_a_list_is_read_too() -> None:
-    reader = GeminiReader({}, streamed=False)
+    reader = GeminiReader("job_1", {}, streamed=False)
     both = json.dumps([item(said("a")), item(said("b"), finish="STOP")]).encode()
     told = [*reader.feed(both), *reader.end()]
     assert [p for p in told if isinstance(p, TextDelta)] == [TextDelta("a"), TextDelta("b")]

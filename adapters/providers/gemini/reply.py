@@ -4,7 +4,6 @@ Each event is a whole reply that holds some of the answer: its parts go on where
 a function call comes complete, and its counts replace those before.
 """
 
-import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from adapters.providers.gemini.usage import parse_usage_metadata
 from adapters.providers.replies import malformed
 from adapters.providers.sse import SseParser
 from domain.dialects.canonical import FinishReason
+from domain.dialects.fields import made_up_id
 from domain.dialects.pieces import (
     Finished,
     Piece,
@@ -97,10 +97,11 @@ _DECODE_REPLIES = msgspec.json.Decoder(list[_Reply]).decode
 
 class GeminiReader:
     """See `adapters.providers.translated.PieceReader`; `names` gives the callers' names of tools
-    that had to be called otherwise.
+    that had to be called otherwise. `request_id` makes the ids of calls that come without.
     """
 
-    def __init__(self, names: Mapping[str, str], *, streamed: bool) -> None:
+    def __init__(self, request_id: str, names: Mapping[str, str], *, streamed: bool) -> None:
+        self._request_id = request_id
         self._names = names
         self._events = SseParser() if streamed else None
         self._parts: list[bytes] = []
@@ -169,15 +170,16 @@ class GeminiReader:
     def _choice(self, index: int) -> "_Choice":
         choice = self._choices.get(index)
         if choice is None:
-            choice = self._choices[index] = _Choice(index, self._names)
+            choice = self._choices[index] = _Choice(index, self._request_id, self._names)
         return choice
 
 
 class _Choice:
     """One candidate on its way in."""
 
-    def __init__(self, index: int, names: Mapping[str, str]) -> None:
+    def __init__(self, index: int, request_id: str, names: Mapping[str, str]) -> None:
         self._index = index
+        self._request_id = request_id
         self._names = names
         self._calls = 0
         self._has_begun = False
@@ -203,7 +205,7 @@ class _Choice:
         index, self._calls = self._calls, self._calls + 1
         yield ToolStarted(
             index=index,
-            id=call.id or f"call_{secrets.token_hex(12)}",
+            id=call.id or made_up_id("call_", self._request_id, self._index, index),
             name=self._names.get(call.name, call.name),
             signature=signature,
             vendor="google" if signature else None,

@@ -96,4 +96,5 @@ def reading_of(call: ProviderCall, content_type: str) -> Reading:
     if call.endpoint == "/v1/embeddings":
         return VectorsReading(partial(vectors_reply, base64=wants_base64(call.body)))
     streamed = content_type == "text/event-stream"
-    return TranslatedReading(call, GeminiReader(callers_names(call.body), streamed=streamed))
+    reader = GeminiReader(call.request_id, callers_names(call.body), streamed=streamed)
+    return TranslatedReading(call, reader)
