@@ -90,6 +90,11 @@ def test_counts_that_come_after_the_finish_replace_those_before() -> None:
     assert told[-1].usage.output_tokens == 3
 
 
+def test_a_last_word_that_other_wires_have_says_nothing() -> None:
+    reader = GeminiReader("job_1", {}, streamed=True)
+    assert list(reader.feed(b"data: [DONE]\n\n")) == []
+
+
 def test_a_reply_in_a_list_is_read_too() -> None:
     reader = GeminiReader("job_1", {}, streamed=False)
     both = json.dumps([item(said("a")), item(said("b"), finish="STOP")]).encode()

@@ -284,7 +284,7 @@ def test_only_the_third_generation_forms_its_answer_next_to_tools() -> None:
 
 
 def test_tools_are_declared_with_their_schemas() -> None:
-    bare = Tool(name="g", schema={"type": "object", "properties": {}})
+    bare = Tool(name="g", schema={"type": "object", "additionalProperties": False})
     declared = written(tools=(TOOL, bare))["tools"]
     assert declared == [{"functionDeclarations": [
         {"name": "f", "description": "d", "parametersJsonSchema": SCHEMA}, {"name": "g"},

@@ -130,6 +130,8 @@ class GeminiReader:
         yield from self._usage()
 
     def _content(self, content: bytes) -> Iterator[Piece]:
+        if content == b"[DONE]":
+            return  # some hosts say so, as they do in other wires
         try:
             if content.lstrip().startswith(b"["):
                 replies = _DECODE_REPLIES(content)

@@ -11,6 +11,9 @@ from domain.dialects.canonical import Tool, ToolChoice
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 _FOREIGN = re.compile(r"[^A-Za-z0-9_.:-]")
+# Where a schema says which parameters there are; without any of these it has none.
+_MEMBERS = ("properties", "patternProperties", "additionalProperties", "$ref", "allOf", "anyOf",
+            "oneOf")  # fmt: skip
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
 
@@ -47,7 +50,7 @@ def _declaration(tool: Tool, traits: Traits) -> dict[str, Any]:
     if tool.description:
         declared["description"] = tool.description
     if traits.schema_tools:
-        if tool.schema and tool.schema.get("properties", True):
+        if tool.schema and any(map(tool.schema.get, _MEMBERS)):
             declared["parametersJsonSchema"] = {"type": "object", **tool.schema}
     elif shaped := parameters(tool.schema):
         declared["parameters"] = shaped
