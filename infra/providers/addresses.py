@@ -32,11 +32,11 @@ def template(facts: ProviderFacts, protocol: Protocol, values: Mapping[str, str]
         return facts.versioned_base_url
     if protocol != facts.protocol:
         return _other_wire(facts, protocol)
-    region = values.get("region")
-    if region and facts.hosts:
-        if region not in facts.hosts:
-            raise NoAddress(f"it has hosts in {', '.join(facts.hosts)}", "region")
-        return facts.hosts[region]
+    place = values.get("region") or values.get("location") or ""
+    if place in facts.hosts:
+        return facts.hosts[place]
+    if place and facts.hosts and not _SETTING.search(facts.base_url):
+        raise NoAddress(f"it has hosts in {', '.join(facts.hosts)}", "region")
     return facts.base_url
 
 

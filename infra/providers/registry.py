@@ -27,17 +27,7 @@ Protocol = Literal[
     "simulator",
 ]
 # What no wire adapter speaks yet: such a provider is listed, and not used.
-NOT_BUILT: frozenset[Protocol] = frozenset(
-    {
-        "openai-responses",
-        "anthropic-messages",
-        "gemini",
-        "vertex",
-        "bedrock-converse",
-        "cohere",
-        "ollama",
-    }
-)
+NOT_BUILT: frozenset[Protocol] = frozenset({"openai-responses", "anthropic-messages", "cohere"})
 Confidence = Literal["high", "medium", "low"]
 _PATH = Path(__file__).with_name("registry.json")
 
@@ -86,7 +76,9 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
       the other is needed.
     - `region`: where it runs unless told otherwise: "self" is the operator's own machine,
       "customer" what the customer chose at the provider.
-    - `batch`: what a batch costs of the usual price. `reasoning_field`: where answers show it.
+    - `batch`: what a batch costs of the usual price.
+    - `reasoning_field`: where it wants earlier reasoning back; `cache_marks`: it takes
+      `cache_control` in chat messages.
     """
 
     name: str
@@ -105,6 +97,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     pin: Pin | None = None
     quirks: ChatQuirks = NO_QUIRKS
     reasoning_field: str | None = None
+    cache_marks: bool = False
     models: ModelsFacts | None = None
     region: str | None = None
     hosts: Mapping[str, str] = {}

@@ -2,10 +2,24 @@
 
 from collections.abc import Callable, Mapping
 
+from pydantic import SecretStr
+
+from adapters.providers.bedrock.credentials import (
+    AccessKey,
+    BearerToken,
+    BotocoreMissing,
+    Credentials,
+    DefaultChain,
+)
+from adapters.providers.bedrock.wire import BedrockWire
 from adapters.providers.chat_quirks import NO_QUIRKS
 from adapters.providers.credential import BEARER, Credential
+from adapters.providers.gemini.wire import GeminiWire
 from adapters.providers.http import Wire
+from adapters.providers.ollama import OllamaWire
 from adapters.providers.openai_chat import OpenAIChatWire
+from adapters.providers.vertex import VertexWire
+from domain.dialects.chat.turns import MessageForm
 from infra.providers.addresses import NoAddress, filled, is_versioned
 from infra.providers.registry import Protocol, ProviderFacts
 from infra.settings.providers import ProviderSettings
@@ -23,14 +37,26 @@ _HEADER_WITHOUT_FACTS: Mapping[Protocol, tuple[str, str]] = {
 
 
 def build_wire(provider: ProviderSettings) -> Wire:
-    """The wire at the provider's address, with its credential and its quirks."""
+    """The wire at the provider's address, with its credential and its quirks.
+
+    Raises `ValueError` or `BotocoreMissing` for a credential that can be none.
+    """
     return WIRES[provider.protocol](provider)
+
+
+def fault_of(provider: ProviderSettings) -> str | None:
+    """Why no wire can be made of these settings."""
+    try:
+        build_wire(provider)
+    except (ValueError, BotocoreMissing) as problem:
+        return str(problem)
+    return None
 
 
 def credential_of(provider: ProviderSettings) -> Credential:
     """What goes with every request to a provider whose key is sent in a header."""
     facts = provider.facts
-    key = provider.api_key.get_secret_value() if provider.api_key else None
+    key = _text(provider.api_key)
     if facts is None:
         header, scheme = _HEADER_WITHOUT_FACTS.get(provider.protocol, ("authorization", BEARER))
         return Credential(key, header, scheme, provider.headers)
@@ -63,11 +89,53 @@ def _query(provider: ProviderSettings, facts: ProviderFacts) -> Mapping[str, str
 
 
 def _openai_chat(provider: ProviderSettings) -> Wire:
-    quirks = provider.facts.quirks if provider.facts else NO_QUIRKS
-    return OpenAIChatWire(provider.address(), credential_of(provider), quirks)
+    facts = provider.facts
+    credential = credential_of(provider)
+    if facts is None:
+        return OpenAIChatWire(provider.address(), credential)
+    quirks = facts.quirks if facts.protocol == provider.protocol else NO_QUIRKS
+    form = MessageForm(reasoning_field=facts.reasoning_field, cache_marks=facts.cache_marks)
+    return OpenAIChatWire(provider.address(), credential, quirks, form)
+
+
+def _gemini(provider: ProviderSettings) -> Wire:
+    return GeminiWire(provider.address(), _text(provider.api_key))
+
+
+def _ollama(provider: ProviderSettings) -> Wire:
+    return OllamaWire(provider.address(), credential_of(provider))
+
+
+def _vertex(provider: ProviderSettings) -> Wire:
+    file = provider.credentials_file
+    credentials = _text(provider.credentials_json) or (None if file is None else str(file))
+    location = provider.setting("location")
+    return VertexWire(provider.project, location, credentials, base_url=provider.base_url)
+
+
+def _bedrock(provider: ProviderSettings) -> Wire:
+    region = provider.setting("region")
+    return BedrockWire(region, _aws_credentials(provider), base_url=provider.base_url)
+
+
+def _aws_credentials(provider: ProviderSettings) -> Credentials:
+    if token := _text(provider.api_key):
+        return BearerToken(token)
+    key_id, secret = _text(provider.access_key_id), _text(provider.secret_access_key)
+    if key_id and secret:
+        return AccessKey(key_id, secret, _text(provider.session_token))
+    return DefaultChain(provider.profile)
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 WIRES: Mapping[Protocol, Callable[[ProviderSettings], Wire]] = {
     "openai-chat": _openai_chat,
     "azure-openai": _openai_chat,
+    "gemini": _gemini,
+    "vertex": _vertex,
+    "bedrock-converse": _bedrock,
+    "ollama": _ollama,
 }

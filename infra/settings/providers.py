@@ -1,5 +1,6 @@
 """Settings of one provider: a well-known one, or any that speaks a known wire."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,8 @@ _PRESET_OF_PROTOCOL = {
     "bedrock-converse": "bedrock",
     "vertex": "google-vertex",
 }
+# The credential may be unreadable, or what reads it not installed.
+_MORE_THAN_A_KEY = frozenset({"bedrock-converse", "vertex"})
 UrlName = Annotated[str, Field(pattern=r"^[^\s/?#]+$")]
 
 
@@ -165,7 +168,24 @@ class ProviderSettings(Section):
             return f"{self.set_aside} names another region"
         if self.lacks:
             return "; ".join(map(self._lack, self.lacks))
-        return "its protocol is not built yet" if self.protocol in NOT_BUILT else None
+        return "its protocol is not built yet" if self.protocol in NOT_BUILT else self.fault
+
+    @cached_property
+    def fault(self) -> str | None:
+        """What is wrong with a credential that is more than a key."""
+        if self.protocol not in _MORE_THAN_A_KEY:
+            return None
+        from infra.providers.wires import fault_of  # noqa: PLC0415  most commands need no wires
+
+        return fault_of(self)
+
+    def setting(self, name: str) -> str:
+        """A setting of the address, or its default. Raises `NoAddress`."""
+        default = self.facts.defaults.get(name) if self.facts else None
+        value = self.in_address.get(name) or default
+        if value is None:
+            raise NoAddress("is not set", name)
+        return value
 
     def _is_given(self, name: str) -> bool:
         return name in self.model_fields_set and bool(getattr(self, name))
