@@ -39,7 +39,8 @@ _KIND_OF_TEXT: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
     ("quota", re.compile(r"insufficient_quota|exceeded[ _](your[ _])?current[ _]quota"
                          r"|credit balance|insufficient[ _](balance|credits|funds)")),
     ("context_length", re.compile(r"context_length_exceeded|(maximum|max) context length"
-                                  r"|prompt is too long|context window|input is too long")),
+                                  r"|prompt is too long|context window|input is too long"
+                                  r"|exceeds? (the )?context limit")),
     ("refused", re.compile(r"content_filter|content_policy|content management policy|moderation"
                            r"|flagged|safety_block|guardrail")),
     ("rate_limited", re.compile(r"rate_limit|tokens per minute|too many requests")),
