@@ -38,8 +38,9 @@ def streamed_whole(
     """A finished answer as the stream that was asked for."""
     surface, endpoint = SURFACES[accepted.endpoint], accepted.endpoint
     outgoing = surface.outgoing(request, head)
-    shown = [one for delta in surface.replayed(body) for one in outgoing.shown(delta)]
-    deltas = [*outgoing.opening(), *shown, *outgoing.closing(completed.usage)]
+    deltas = [*outgoing.opening()]
+    deltas.extend(one for delta in surface.replayed(body) for one in outgoing.shown(delta))
+    deltas.extend(outgoing.closing(completed.usage))
     headers = {**STREAM_HEADERS, **completion_headers(accepted, completed), **extra}
     content = frames(endpoint, deltas) + last_frame(endpoint)
     return Response(content, 200, headers, EVENT_STREAM)

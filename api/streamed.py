@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api.answers import EVENT_STREAM
 from api.frames import frames, last_frame
 from api.wire_errors import error_body
-from domain.dialects.surface import Delta, Outgoing
+from domain.dialects.surface import Delta, Outgoing, TellsFailure
 from domain.inference.events import Endpoint, Failure, JobCompleted, OfferRef
 from domain.inference.view import failure_told
 from domain.ports.interactive import Attached, RunLost
@@ -78,6 +78,9 @@ class StreamedAnswer(StreamingResponse):
         return self._error(failure_told(ended.event))
 
     def _error(self, failure: Failure) -> bytes:
+        if isinstance(self._outgoing, TellsFailure):
+            failing = self._outgoing.failing(failure)
+            return frames(self._endpoint, failing) + last_frame(self._endpoint)
         error = {
             "code": failure.code,
             "message": failure.message,

@@ -123,7 +123,7 @@ class Run:
         accepted = self._job.accepted
         return InferenceRequest(
             endpoint=accepted.endpoint,
-            head=head_of(accepted, self._accepted_at),
+            head=head_of(accepted, self._accepted_at, body),
             offers=accepted.offers,
             body=body,
             request_id=accepted.job_id,

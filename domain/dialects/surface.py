@@ -5,12 +5,12 @@ are parsed JSON. The attempt engine moves them about without knowing which wire 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from domain.dialects.canonical import Answer, Request
 from domain.dialects.pieces import Piece
-from domain.inference.events import Usage
+from domain.inference.events import Failure, Usage
 
 Delta = dict[str, Any]
 Body = dict[str, Any]
@@ -18,11 +18,15 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What our reply says about itself: our id, the canonical model, the time in Unix seconds."""
+    """What our reply says about itself: our id, the canonical model, the time in Unix seconds.
+
+    `asked` is the caller's body, for a reply that repeats some of it.
+    """
 
     id: str
     model: str
     created: int
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Renderer(Protocol):
@@ -52,6 +56,15 @@ class Outgoing(Protocol):
 
     def closing(self, usage: Usage) -> Sequence[Delta]:
         """What was kept, and the events that end the stream, with the usage that is charged."""
+        ...
+
+
+@runtime_checkable
+class TellsFailure(Protocol):
+    """An `Outgoing` whose stream ends with an event of its own when it breaks off."""
+
+    def failing(self, failure: Failure) -> Sequence[Delta]:
+        """The events that end the stream instead of `Outgoing.closing`."""
         ...
 
 

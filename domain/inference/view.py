@@ -31,7 +31,7 @@ EXPIRED = Failure(
     code="deadline_exceeded", message="the deadline passed before an answer", status_code=504
 )
 
-
+_NOTHING: Mapping[str, Any] = {}
 # How the id of an answer begins, by endpoint.
 _ID_PREFIX: Mapping[Endpoint, str] = {
     "/v1/chat/completions": "chatcmpl-",
@@ -42,10 +42,10 @@ _ID_PREFIX: Mapping[Endpoint, str] = {
 }
 
 
-def head_of(accepted: JobAccepted, accepted_at: int) -> Head:
+def head_of(accepted: JobAccepted, accepted_at: int, asked: Mapping[str, Any] = _NOTHING) -> Head:
     """What the answer of a job says about itself; `accepted_at` is Unix milliseconds."""
     body = accepted.job_id.partition("_")[2]
-    return Head(_ID_PREFIX[accepted.endpoint] + body, accepted.model, accepted_at // 1000)
+    return Head(_ID_PREFIX[accepted.endpoint] + body, accepted.model, accepted_at // 1000, asked)
 
 
 def seconds(milliseconds: int | None) -> float | None:

@@ -1,0 +1,44 @@
+"""Responses as a client wire."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain.dialects.canonical import Answer, Request
+from domain.dialects.responses import answers, rendering
+from domain.dialects.responses.reading import read_request
+from domain.dialects.surface import Body, Delta, Head, Outgoing, Renderer
+from domain.inference.events import Usage
+
+
+class ResponsesSurface:
+    """See `domain.dialects.surface.Surface`."""
+
+    def read(self, body: Mapping[str, Any]) -> Request:
+        return read_request(body)
+
+    def renderer(self) -> Renderer:
+        return rendering.EventRenderer()
+
+    def whole(self, answer: Answer) -> Body:
+        return rendering.whole(answer)
+
+    def is_content(self, delta: Delta) -> bool:
+        return answers.is_content(delta)
+
+    def is_whole(self, request: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+        return answers.is_whole(body)
+
+    def finished(self, body: Body, head: Head, usage: Usage) -> Body:
+        return answers.finished(body, head, usage)
+
+    def outgoing(self, request: Mapping[str, Any], head: Head) -> Outgoing:
+        return answers.OutgoingResponse(request, head)
+
+    def replayed(self, body: Body) -> Sequence[Delta]:
+        return list(answers.replayed(body))
+
+    def delta_size(self, delta: Delta) -> int:
+        return answers.delta_size(delta)
+
+    def text_size(self, body: Mapping[str, Any]) -> int:
+        return answers.put_out(body)
