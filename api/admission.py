@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from api.auth import Caller
-from api.job_requests import read_body
+from api.inference_bodies import read_body
 from api.ports import ApiPorts
 from api.pricing import pinned
 from domain.inference.admission import estimated_input, hold_for, output_limit

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 from fastapi.routing import APIRoute
 
-from api.job_requests import ChatBody, EmbeddingsBody, JobRequest
+from api.inference_bodies import ChatBody, EmbeddingsBody
+from api.job_requests import JobRequest
 from api.schemas import DOCUMENT, REF, SCHEMAS, TEXT, reference
 
 # Which object a route answers with, by its operation id.
