@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster demo run check format lint types imports test bench chaos chaos-cluster docs lock clean
+.PHONY: help setup cluster demo run check format lint types imports test bench bench-peers chaos chaos-cluster docs lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ test: format lint types imports ## Everything that this machine can run
 
 bench: $(DEVELOPMENT) ## Measure the figures of the README
 	$(BIN)/python -m infra.benchmarks
+
+bench-peers: $(DEVELOPMENT) ## Measure other gateways beside this one; installs them from PyPI and npm
+	$(BIN)/python -m infra.benchmarks.peers
 
 chaos: $(DEVELOPMENT) ## Kill the engine at random moments, the long form
 	$(BIN)/python -m tests.chaos

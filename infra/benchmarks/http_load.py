@@ -9,9 +9,10 @@ import itertools
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+NONE: Mapping[str, str] = {}
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
@@ -89,9 +90,9 @@ async def connect(host: str, port: int) -> Connection:
     return connection
 
 
-def post(path: str, key: str, body: bytes, **headers: str) -> bytes:
-    """The bytes of a POST; of further headers, `_` stands for `-`."""
-    further = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+def post(path: str, key: str, body: bytes, headers: Mapping[str, str] = NONE) -> bytes:
+    """The bytes of a POST."""
+    further = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return (
         f"POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n{further}"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"

@@ -1,9 +1,10 @@
 """Streamed chat through the gateway on one core: what it adds to the first token and each chunk.
 
 `python -m infra.benchmarks.streams [--seconds S] [--per-second N]`: as many streams a second
-through the gateway as straight to the provider, turn by turn, so that each is held against one of the same
-moment. Each chunk says when the provider wrote it. Then the CPU time of a chunk: long streams less
-short ones. Default settings, so every commit is synced; afterwards each must have its charge.
+through the gateway as straight to the provider, turn by turn, so that each is held against one of
+the same moment. Each chunk says when the provider wrote it. Then the CPU time of a chunk: long
+streams less short ones. Default settings, so every commit is synced; afterwards each stream must
+have its charge.
 """
 
 import argparse

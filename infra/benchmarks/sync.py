@@ -46,6 +46,11 @@ class Target:
         self.answered += measured.statuses[200]
         self.rounds.setdefault(in_flight, []).append(measured)
 
+    async def warm_up(self, seconds: float, in_flight: int) -> None:
+        """A round that does not count."""
+        await self.load(seconds, in_flight)
+        self.rounds[in_flight].clear()
+
     async def call(self, connection: Connection) -> None:
         """One request alone."""
         sent = time.perf_counter()
@@ -107,8 +112,7 @@ async def measure(targets: list[Target], given: argparse.Namespace) -> None:
     await one_by_one(targets, given.count)
     for in_flight in IN_FLIGHT:
         for one in targets:
-            await one.load(given.seconds / 4, in_flight)
-            one.rounds[in_flight].clear()
+            await one.warm_up(given.seconds / 4, in_flight)
         for _ in range(given.rounds):
             for one in targets:
                 await one.load(given.seconds, in_flight)
