@@ -1,6 +1,7 @@
 """The wire protocol `vertex`: Google Vertex AI, which hosts the models of many publishers.
 
-Google's own speak `generateContent`, Mistral's and the open ones OpenAI's chat.
+Google's own speak `generateContent`, Anthropic's messages, Mistral's and the open ones OpenAI's
+chat.
 """
 
 import re
@@ -8,6 +9,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
+import msgspec
+
+from adapters.providers.anthropic import asked_of as messages_of
+from adapters.providers.anthropic_replies import messages_reading
 from adapters.providers.gemini.refusals import google_refusal
 from adapters.providers.gemini.wire import asked_of, reading_of
 from adapters.providers.google_tokens import GoogleTokens
@@ -22,7 +27,11 @@ _GLOBAL = "global"
 _MULTIPLE = ("us", "eu")
 _LOCATION = re.compile(r"[a-z]+(-[a-z0-9]+)*")
 _GOOGLE = "google"
+_ANTHROPIC = "anthropic"
+# Stands in the body, where Anthropic itself has a header.
+_ANTHROPIC_VERSION = "vertex-2023-10-16"
 _MISTRAL = "mistralai"
+_HEADERS = {"content-type": "application/json"}
 
 
 class VertexWire:
@@ -69,6 +78,8 @@ class VertexWire:
         publisher, _ = publisher_of(call.native_id)
         if publisher == _GOOGLE:
             return reading_of(call, content_type)
+        if publisher == _ANTHROPIC:
+            return messages_reading(call, streamed=content_type == "text/event-stream")
         return self._openai.reading(call, content_type)
 
     def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> ProviderFailure:
@@ -76,16 +87,20 @@ class VertexWire:
 
     async def _written(self, call: ProviderCall) -> HttpRequest:
         publisher, model = publisher_of(call.native_id)
+        url = self._model(publisher, model)
         if publisher == _GOOGLE:
-            headers = {"content-type": "application/json"}
-            return asked_of(call, model, vertex=True).sent(self._model(publisher, model), headers)
+            return asked_of(call, model, vertex=True).sent(url, _HEADERS)
         if call.endpoint == "/v1/embeddings":
             raise Untranslatable("only Google's own models embed on Vertex AI")
+        if publisher not in (_ANTHROPIC, _MISTRAL):
+            return await self._openai.request(call)
+        url = f"{url}:{'streamRawPredict' if call.stream else 'rawPredict'}"
+        call = replace(call, native_id=model)
         if publisher == _MISTRAL:
-            request = await self._openai.request(replace(call, native_id=model))
-            method = "streamRawPredict" if call.stream else "rawPredict"
-            return replace(request, url=f"{self._model(publisher, model)}:{method}")
-        return await self._openai.request(call)
+            return replace(await self._openai.request(call), url=url)
+        body, dropped = messages_of(call)
+        content = msgspec.json.encode({"anthropic_version": _ANTHROPIC_VERSION, **body})
+        return HttpRequest(url, content, _HEADERS, dropped)
 
     def _model(self, publisher: str, model: str) -> str:
         return f"{self._publishers}/{quote(publisher)}/models/{quote(model, safe='@')}"
@@ -106,4 +121,4 @@ def publisher_of(native_id: str) -> tuple[str, str]:
     publisher = publisher.removesuffix("/models")
     if publisher:
         return publisher, model
-    return ("anthropic" if model.startswith("claude-") else _GOOGLE), model
+    return (_ANTHROPIC if model.startswith("claude-") else _GOOGLE), model

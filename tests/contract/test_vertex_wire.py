@@ -118,6 +118,67 @@ async def test_mistrals_models_are_named_in_the_address(
     assert (sent.path, sent.body["model"]) == (path, "mistral-medium-3")
 
 
+CLAUDE = "claude-sonnet-4-5@20250929"
+SPOKEN = {
+    "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "stop_sequence": None,
+    "content": [{"type": "text", "text": "Hello there."}], "stop_reason": "end_turn",
+    "usage": {"input_tokens": 3, "cache_read_input_tokens": 4, "output_tokens": 2},
+}  # fmt: skip
+TOLD: tuple[dict[str, Any], ...] = (
+    {"type": "message_start", "message": {**SPOKEN, "content": [], "stop_reason": None}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0,
+     "delta": {"type": "text_delta", "text": "Hello there."}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+    {"type": "message_stop"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [CLAUDE, f"anthropic/{CLAUDE}"])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_anthropics_models_speak_messages(
+    upstream: ScriptedGemini, wire: HttpProvider, model: str, streamed: bool
+) -> None:
+    events = [json.dumps(event) for event in TOLD]
+    upstream.script(stream(events, done=False) if streamed else whole(SPOKEN))
+    reply = await wire.call(chat(model, streamed=streamed, max_tokens=9))
+    sent = upstream.requests[0]
+    method = "streamRawPredict" if streamed else "rawPredict"
+    assert sent.path == f"/v1/{PLACE}/publishers/anthropic/models/{CLAUDE}:{method}"
+    assert "model" not in sent.body
+    assert (sent.body["anthropic_version"], sent.body["max_tokens"]) == ("vertex-2023-10-16", 9)
+    assert sent.body.get("stream", False) is streamed
+    assert reply.body["choices"][0]["message"]["content"] == "Hello there."
+    assert reply.usage == Usage(input_tokens=7, output_tokens=2, cached_input_tokens=4)
+
+
+async def test_a_caller_of_messages_passes_through_to_anthropics_models(
+    upstream: ScriptedGemini, wire: HttpProvider
+) -> None:
+    body = {
+        "model": "anthropic/claude-sonnet-4.5",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "hi"}],
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+    }
+    upstream.script(whole(SPOKEN))
+    call = replace(chat(CLAUDE), endpoint="/v1/messages", body=body)
+    reply = await wire.call(call)
+    passed = {name: value for name, value in body.items() if name != "model"}
+    assert upstream.requests[0].body == {"anthropic_version": "vertex-2023-10-16", **passed}
+    assert reply.body["content"] == SPOKEN["content"]
+
+
+async def test_errors_of_anthropics_models_keep_their_own_envelope(
+    upstream: ScriptedGemini, wire: HttpProvider
+) -> None:
+    error = {"type": "error", "error": {"type": "invalid_request_error",
+                                        "message": "prompt is too long: 9 tokens"}}  # fmt: skip
+    upstream.script(whole(error, status=400))
+    assert (await failure(wire, chat(CLAUDE))).kind == "context_length"
+
+
 async def test_texts_are_embedded_by_prediction(
     upstream: ScriptedGemini, wire: HttpProvider
 ) -> None:
