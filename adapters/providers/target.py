@@ -1,10 +1,11 @@
-"""What a translated request is written for, and what of it every such wire must leave out."""
+"""What a translated request is written for, and the names of what had no place in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from domain.dialects.canonical import Request, Untranslatable
+from domain.dialects.leaving_out import unless_default, without_extras
 
 # The canonical fields that only tune an answer and that not every wire has.
 _TUNING: Final = (
@@ -16,29 +17,6 @@ _TUNING: Final = (
     "verbosity",
     "user",
 )
-# Leaving these out would bring another answer than the one that is asked for.
-_MEANINGFUL: Final = frozenset(
-    {
-        "audio",
-        "container",
-        "conversation",
-        "mcp_servers",
-        "modalities",
-        "previous_response_id",
-        "prompt",
-        "web_search_options",
-    }
-)
-# A value that asks for nothing beyond the default needs no mention.
-_DEFAULTS: Final[Mapping[str, tuple[Any, ...]]] = {
-    "logit_bias": ({},),
-    "logprobs": (False,),
-    "modalities": (["text"],),
-    "presence_penalty": (0,),
-    "frequency_penalty": (0,),
-    "service_tier": ("auto", "default"),
-    "store": (False,),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +33,12 @@ class Dropped:
 
     names: dict[str, None] = field(default_factory=dict)
 
-    def add(self, name: str) -> None:
-        """Takes a name in."""
-        self.names[name] = None
-
-    def unless_default(self, name: str, value: object) -> None:
-        """Takes the name in where the caller asked for something by it."""
-        if value is not None and value not in _DEFAULTS.get(name, ()):
-            self.add(name)
+    def add(self, *names: str) -> None:
+        """Takes names in."""
+        self.names.update(dict.fromkeys(names))
 
 
-def leave_out(request: Request, dropped: Dropped, carried: frozenset[str] = frozenset()) -> None:
+def leave_out(request: Request, dropped: Dropped, carried: Iterable[str] = ()) -> None:
     """Names what tunes the answer, and each extra, unless it is `carried` by the wire.
 
     Raises `Untranslatable` for what would change the answer.
@@ -74,13 +47,8 @@ def leave_out(request: Request, dropped: Dropped, carried: frozenset[str] = froz
         raise Untranslatable("the provider gives one choice a request", "n")
     for name in _TUNING:
         if name not in carried:
-            dropped.unless_default(name, getattr(request, name))
-    for name, value in request.extras.items():
-        if name in carried:
-            continue
-        if name in _MEANINGFUL and value is not None and value not in _DEFAULTS.get(name, ()):
-            raise Untranslatable(f"the provider has no {name}", name)
-        dropped.unless_default(name, value)
+            dropped.add(*unless_default(name, getattr(request, name)))
+    dropped.add(*(name for name in without_extras(request) if name not in carried))
 
 
 def output_limit(request: Request, target: Target, dropped: Dropped) -> int | None:

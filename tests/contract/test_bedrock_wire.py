@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -123,6 +125,25 @@ def message(reply: ProviderReply) -> dict[str, Any]:
     return told
 
 
+WITHOUT_BOTOCORE = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "botocore":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from adapters.providers.bedrock.credentials import BearerToken, BotocoreMissing
+from adapters.providers.bedrock.wire import BedrockWire
+
+try:
+    BedrockWire("eu-west-1", BearerToken("t"))
+except BotocoreMissing as missing:
+    print(missing)
+"""
+
+
 # What goes out.
 
 
@@ -196,6 +217,13 @@ async def test_without_any_credentials_nothing_is_called(
     lost = provider(upstream, session, DefaultChain())
     assert [(await failure(lost, chat())).kind for _ in range(2)] == ["auth", "auth"]
     assert upstream.requests == []
+
+
+def test_without_botocore_it_says_what_to_install() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_BOTOCORE], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "botocore is not installed: pip install 'gatewayz[bedrock]'"
 
 
 def test_the_environment_says_who_we_are() -> None:

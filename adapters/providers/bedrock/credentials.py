@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from domain.ports.provider import ProviderFailure
@@ -65,8 +64,10 @@ def credentials_of(environ: Mapping[str, str]) -> Credentials:
 
 def require_botocore() -> None:
     """Raises `BotocoreMissing`."""
-    if find_spec("botocore") is None:
-        raise BotocoreMissing
+    try:
+        import botocore  # noqa: F401, PLC0415
+    except ModuleNotFoundError as error:
+        raise BotocoreMissing from error
 
 
 class Signer:

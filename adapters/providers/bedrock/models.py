@@ -1,12 +1,14 @@
 """What the models on Bedrock take beyond what Converse says of all of them.
 
-The rows are facts about models, the first whose beginning fits holds; a Claude that is not listed
-is read as one of the newest.
+The rows are facts about models, of which the first whose beginning fits holds; Claude has its own.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from domain.dialects.canonical import Effort
+from domain.dialects.messages.models import ModelRules, rules_of
 
 # How a model is told to think: a budget of tokens; of its own accord with an effort; by the
 # fields of Amazon's or OpenAI's models; not at all.
@@ -18,13 +20,15 @@ Schemas = Literal["native", "tool", "none"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """`vendor` is that of the model's id; `samples` says whether it takes temperature and top_p,
-    `one_sampler` that it takes one of them only; `always_thinks` that it cannot be told not to.
+    `one_sampler` that it takes one of them only; `always_thinks` that it cannot be told not to;
+    `highest` the efforts beyond "high" that it knows.
     """
 
     vendor: str
     reasoning: Reasoning = "none"
+    takes_budget: bool = False
     always_thinks: bool = False
-    xhigh: bool = True
+    highest: frozenset[Effort] = frozenset()
     samples: bool = True
     one_sampler: bool = False
     prefill: bool = False
@@ -36,23 +40,6 @@ class Model:
     marks_tool_errors: bool = False
 
 
-_CLAUDE: Final = Model(
-    vendor="anthropic",
-    reasoning="adaptive",
-    samples=False,
-    named_tool=True,
-    schemas="native",
-    caches=True,
-    cached_tools=True,
-    marks_tool_errors=True,
-)
-_CLAUDE_ALWAYS: Final = replace(_CLAUDE, always_thinks=True)
-_CLAUDE_UNFORCED: Final = replace(_CLAUDE_ALWAYS, forced_tool=False, named_tool=False)
-_CLAUDE_4_6: Final = replace(_CLAUDE, samples=True, one_sampler=True, xhigh=False)
-_CLAUDE_4_5: Final = replace(_CLAUDE_4_6, reasoning="budget", prefill=True)
-_CLAUDE_4_1: Final = replace(_CLAUDE_4_5, schemas="tool")
-_CLAUDE_4: Final = replace(_CLAUDE_4_1, one_sampler=False)
-_CLAUDE_3: Final = replace(_CLAUDE_4, reasoning="none")
 _NOVA: Final = Model(
     vendor="amazon",
     prefill=True,
@@ -62,23 +49,6 @@ _NOVA: Final = Model(
     marks_tool_errors=True,
 )
 _ROWS: Final[tuple[tuple[str, Model], ...]] = (
-    ("anthropic.claude-fable-5-1", _CLAUDE_UNFORCED),
-    ("anthropic.claude-sonnet-5-5", _CLAUDE_UNFORCED),
-    ("anthropic.claude-opus-5-5", _CLAUDE_UNFORCED),
-    ("anthropic.claude-fable-5", _CLAUDE_ALWAYS),
-    ("anthropic.claude-sonnet-4-6", _CLAUDE_4_6),
-    ("anthropic.claude-opus-4-6", _CLAUDE_4_6),
-    ("anthropic.claude-haiku-4-5", _CLAUDE_4_5),
-    ("anthropic.claude-sonnet-4-5", _CLAUDE_4_5),
-    ("anthropic.claude-opus-4-5", _CLAUDE_4_5),
-    ("anthropic.claude-opus-4-1", _CLAUDE_4_1),
-    ("anthropic.claude-opus-4-2025", _CLAUDE_4),
-    ("anthropic.claude-sonnet-4-2025", _CLAUDE_4),
-    ("anthropic.claude-3-7", _CLAUDE_4),
-    ("anthropic.claude-3", _CLAUDE_3),
-    ("anthropic.claude-v2", _CLAUDE_3),
-    ("anthropic.claude-instant", _CLAUDE_3),
-    ("anthropic.claude", _CLAUDE),
     ("amazon.nova-2", replace(_NOVA, reasoning="nova")),
     ("amazon.nova", _NOVA),
     ("openai.", Model(vendor="openai", reasoning="openai", schemas="native")),
@@ -101,8 +71,30 @@ def model_of(native_id: str) -> Model:
     to do what every model does.
     """
     name = bare_name(native_id)
+    if name.startswith("anthropic."):
+        return _claude(rules_of(name))
     found = next((model for start, model in _ROWS if name.startswith(start)), None)
     return found or Model(vendor=name.partition(".")[0])
+
+
+def _claude(rules: ModelRules) -> Model:
+    beyond: dict[Effort, bool] = {"xhigh": rules.xhigh, "max": rules.max}
+    return Model(
+        vendor="anthropic",
+        reasoning="adaptive" if rules.adaptive else "budget" if rules.budget else "none",
+        takes_budget=rules.budget,
+        always_thinks=rules.always_thinks,
+        highest=frozenset(effort for effort, known in beyond.items() if known),
+        samples=rules.sampling,
+        one_sampler=rules.one_of_two,
+        prefill=rules.prefill,
+        forced_tool=rules.forced_tools,
+        named_tool=rules.forced_tools,
+        schemas="native" if rules.schema else "tool",
+        caches=True,
+        cached_tools=True,
+        marks_tool_errors=True,
+    )
 
 
 def bare_name(native_id: str) -> str:

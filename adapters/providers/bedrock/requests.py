@@ -6,7 +6,12 @@ from typing import Any, Final
 
 from adapters.providers.bedrock.messages import Conversation, cache_points
 from adapters.providers.bedrock.models import Model, model_of, top_k_field
-from adapters.providers.bedrock.thinking import Limits, ThinkingPlan, plan_thinking
+from adapters.providers.bedrock.thinking import (
+    Limits,
+    ThinkingPlan,
+    drop_thinking,
+    plan_thinking,
+)
 from adapters.providers.bedrock.tools import ToolPlan, answer_tool, plan_tools
 from adapters.providers.target import Dropped, Target, at_most, leave_out, output_limit
 from domain.dialects.canonical import Request, Text, Untranslatable, Written
@@ -45,7 +50,7 @@ def _thinking(
         # A model that thinks cannot be made to answer by a tool.
         wanted = request.thinking_budget or request.effort not in (None, "none")
         if wanted and model.reasoning != "none":
-            dropped.add("effort")
+            drop_thinking(request, dropped)
         return ThinkingPlan(limit)
     return plan_thinking(request, model, Limits(limit, target.max_output_tokens), dropped)
 

@@ -17,7 +17,6 @@ from domain.dialects.canonical import (
     Turn,
 )
 
-_EFFORT: Final = "effort"
 _SMALLEST_BUDGET: Final = 1024
 # What an answer gets beside the thinking where the caller set no limit.
 _ROOM_TO_ANSWER: Final = 4096
@@ -66,20 +65,26 @@ def plan_thinking(request: Request, model: Model, limits: Limits, dropped: Dropp
     effort = _effort(request)
     if effort is None:
         return ThinkingPlan(max_tokens)
-    match model.reasoning:
-        case "budget":
+    by_budget = model.takes_budget and request.thinking_budget and effort != "none"
+    match "budget" if by_budget else model.reasoning:
+        case "budget" if effort != "none":
             return _budgeted(request, model, limits, dropped)
         case "adaptive":
             return _adaptive(request, model, effort, max_tokens)
-        case "nova":
+        case "nova" if effort != "none":
             return _nova(request, effort, max_tokens, dropped)
-        case "openai" if effort != "none":
-            return ThinkingPlan(max_tokens, {"reasoning_effort": _THREE_EFFORTS[effort]})
-        case "none" if effort == "none":
+        case "openai":
+            return _openai(request, effort, max_tokens, dropped)
+        case _ if effort == "none":
             return ThinkingPlan(max_tokens)
         case _:
-            dropped.add(_EFFORT)
+            drop_thinking(request, dropped)
             return ThinkingPlan(max_tokens)
+
+
+def drop_thinking(request: Request, dropped: Dropped) -> None:
+    """Names what asked for the thinking that there is none of."""
+    dropped.add("thinking_budget" if request.effort is None else "effort")
 
 
 def _effort(request: Request) -> Effort | None:
@@ -93,18 +98,15 @@ def _effort(request: Request) -> Effort | None:
 
 
 def _budgeted(request: Request, model: Model, limits: Limits, dropped: Dropped) -> ThinkingPlan:
-    effort = request.effort or "none"
-    budget = request.thinking_budget or _BUDGETS.get(effort, 0)
-    if budget <= 0:
-        return ThinkingPlan(limits.asked)
-    budget = max(budget, _SMALLEST_BUDGET)
+    named = _BUDGETS.get(request.effort or "none", 0)
+    budget = max(request.thinking_budget or named, _SMALLEST_BUDGET)
     roomy = budget + _ROOM_TO_ANSWER
     limit = limits.asked or min(roomy, limits.most or roomy)
     if budget >= limit:
-        budget = limit - 1
+        budget = max(limit * 3 // 4, _SMALLEST_BUDGET)  # the rest is for the answer
     # Within a tool loop the thinking before the calls must come back; without it there is none.
-    if budget < _SMALLEST_BUDGET or _lost_thinking(request.turns, model):
-        dropped.add(_EFFORT)
+    if budget >= limit or _lost_thinking(request.turns, model):
+        drop_thinking(request, dropped)
         return ThinkingPlan(limits.asked)
     fields = {"thinking": {"type": "enabled", "budget_tokens": budget}}
     return ThinkingPlan(limit, fields, thinks=True)
@@ -118,24 +120,36 @@ def _adaptive(
     thinking = {"type": "adaptive"}
     if request.show_thinking:
         thinking["display"] = "summarized"
-    said: str = "low" if effort in ("none", "minimal") else effort
-    if said == "xhigh" and not model.xhigh:
-        said = "high"
-    return ThinkingPlan(max_tokens, {"thinking": thinking}, said, thinks=True)
+    return ThinkingPlan(max_tokens, {"thinking": thinking}, _known(effort, model), thinks=True)
+
+
+def _known(effort: Effort, model: Model) -> str:
+    """The effort, or the nearest one that the model knows."""
+    if effort in ("none", "minimal"):
+        return "low"
+    if effort in ("xhigh", "max") and effort not in model.highest:
+        return "xhigh" if effort == "max" and "xhigh" in model.highest else "high"
+    return effort
 
 
 def _nova(
     request: Request, effort: Effort, max_tokens: int | None, dropped: Dropped
 ) -> ThinkingPlan:
-    if effort == "none":
-        return ThinkingPlan(max_tokens)
     said = _THREE_EFFORTS[effort]
     # With the highest effort it takes neither a limit nor sampling parameters.
     if said == "high" and (max_tokens or request.temperature is not None or request.top_p):
-        dropped.add(_EFFORT)
+        drop_thinking(request, dropped)
         said = "medium"
     config = {"type": "enabled", "maxReasoningEffort": said}
     return ThinkingPlan(max_tokens, {"reasoningConfig": config})
+
+
+def _openai(
+    request: Request, effort: Effort, max_tokens: int | None, dropped: Dropped
+) -> ThinkingPlan:
+    if effort == "none":
+        drop_thinking(request, dropped)  # it always thinks
+    return ThinkingPlan(max_tokens, {"reasoning_effort": _THREE_EFFORTS.get(effort, "low")})
 
 
 def is_own(part: Part, model: Model) -> bool:
