@@ -4,6 +4,7 @@ from pathlib import Path
 
 from infra import asyncapi, catalogue
 from infra.cli import reference as commands
+from infra.providers import guide
 from infra.settings import reference
 
 DOCS = Path(__file__).parent / "docs"
@@ -15,6 +16,7 @@ def main() -> None:
     catalogue.write(DOCS / "events.md")
     reference.write(DOCS / "configuration.md")
     (DOCS / "asyncapi.json").write_text(asyncapi.render(), "utf-8")
+    (DOCS / "providers.md").write_text(guide.render(), "utf-8")
     (DOCS / "cli.md").write_text(commands.render(), "utf-8")
 
 

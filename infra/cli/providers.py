@@ -99,7 +99,8 @@ def _row(name: str, provider: "ProviderSettings", offers: int) -> dict[str, Any]
         "disabled_because": provider.why_unusable,
         "variables": facts.enabling_variables if facts else [],
         "offers": offers,
-        "region": provider.region or (facts.region if facts else None),
+        "region": facts.region if facts else None,
+        "regions": sorted(provider.regions),
         "confidence": facts.confidence if facts else None,
         "docs": facts.docs if facts else None,
     }

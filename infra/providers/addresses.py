@@ -40,6 +40,16 @@ def template(facts: ProviderFacts, protocol: Protocol, values: Mapping[str, str]
     return facts.base_url
 
 
+def regions_of(facts: ProviderFacts, values: Mapping[str, str]) -> frozenset[str]:
+    """The regions in which requests may be handled; none where nothing is promised."""
+    place = values.get("region") or values.get("location") or ""
+    if place in facts.hosts and place != "global":
+        return frozenset({place})
+    if facts.resident and facts.region:
+        return frozenset({facts.region})
+    return frozenset()
+
+
 def is_versioned(facts: ProviderFacts, values: Mapping[str, str]) -> bool:
     """Whether an API version is set that goes into the address."""
     version = values.get("api_version", "")

@@ -27,7 +27,7 @@ Protocol = Literal[
     "simulator",
 ]
 # What no wire adapter speaks yet: such a provider is listed, and not used.
-NOT_BUILT: frozenset[Protocol] = frozenset({"openai-responses", "anthropic-messages", "cohere"})
+NOT_BUILT: frozenset[Protocol] = frozenset({"openai-responses", "anthropic-messages"})
 Confidence = Literal["high", "medium", "low"]
 _PATH = Path(__file__).with_name("registry.json")
 
@@ -75,7 +75,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     - `needs`: it is usable when of each group one setting is given; `pairs`: with the one setting
       the other is needed.
     - `region`: where it runs unless told otherwise: "self" is the operator's own machine,
-      "customer" what the customer chose at the provider.
+      "customer" what the customer chose at the provider. Only with `resident` is that promised.
     - `batch`: what a batch costs of the usual price.
     - `reasoning_field`: where it wants earlier reasoning back; `cache_marks`: it takes
       `cache_control` in chat messages.
@@ -100,6 +100,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     cache_marks: bool = False
     models: ModelsFacts | None = None
     region: str | None = None
+    resident: bool = False
     hosts: Mapping[str, str] = {}
     data_policy: str | None = None
     batch: str | None = None

@@ -13,12 +13,15 @@ from adapters.providers.bedrock.credentials import (
 )
 from adapters.providers.bedrock.wire import BedrockWire
 from adapters.providers.chat_quirks import NO_QUIRKS
+from adapters.providers.cohere.wire import CohereWire
 from adapters.providers.credential import BEARER, Credential
 from adapters.providers.gemini.wire import GeminiWire
+from adapters.providers.google_tokens import GoogleTokens
 from adapters.providers.http import Wire
 from adapters.providers.ollama import OllamaWire
 from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.vertex import VertexWire
+from adapters.providers.vertex_places import PlacedVertexWire
 from domain.dialects.chat.turns import MessageForm
 from infra.providers.addresses import NoAddress, filled, is_versioned
 from infra.providers.registry import Protocol, ProviderFacts
@@ -102,6 +105,10 @@ def _gemini(provider: ProviderSettings) -> Wire:
     return GeminiWire(provider.address(), _text(provider.api_key))
 
 
+def _cohere(provider: ProviderSettings) -> Wire:
+    return CohereWire(provider.address(), credential_of(provider))
+
+
 def _ollama(provider: ProviderSettings) -> Wire:
     return OllamaWire(provider.address(), credential_of(provider))
 
@@ -109,8 +116,13 @@ def _ollama(provider: ProviderSettings) -> Wire:
 def _vertex(provider: ProviderSettings) -> Wire:
     file = provider.credentials_file
     credentials = _text(provider.credentials_json) or (None if file is None else str(file))
-    location = provider.setting("location")
-    return VertexWire(provider.project, location, credentials, base_url=provider.base_url)
+    tokens = GoogleTokens(credentials)
+
+    def at(location: str) -> VertexWire:
+        return VertexWire(provider.project, location, tokens, base_url=provider.base_url)
+
+    location = at(provider.setting("location"))
+    return PlacedVertexWire(location, at("global")) if provider.may_be_global else location
 
 
 def _bedrock(provider: ProviderSettings) -> Wire:
@@ -137,5 +149,6 @@ WIRES: Mapping[Protocol, Callable[[ProviderSettings], Wire]] = {
     "gemini": _gemini,
     "vertex": _vertex,
     "bedrock-converse": _bedrock,
+    "cohere": _cohere,
     "ollama": _ollama,
 }

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from infra.providers.addresses import NoAddress, address
+from infra.providers.addresses import NoAddress, address, regions_of
 from infra.providers.registry import NOT_BUILT, Protocol, ProviderFacts, registry
 from infra.settings.section import Section, require_none
 from infra.settings.values import Secret
@@ -65,6 +65,11 @@ class ProviderSettings(Section):
         default=None, description="Of AWS, or one of the regions that a provider has hosts in."
     )
     location: UrlName | None = Field(default=None, description="Of Google Vertex.")
+    allow_global: bool | None = Field(
+        default=None,
+        description="Of Google Vertex: whether models that only the location `global` has may be "
+        "called there. Without it they may as long as no location is named.",
+    )
     resource: UrlName | None = Field(default=None, description="Of Azure.")
     api_version: UrlName | None = Field(
         default=None,
@@ -134,6 +139,14 @@ class ProviderSettings(Section):
         return address(self.facts, self.protocol, self.in_address)
 
     @property
+    def regions(self) -> frozenset[str]:
+        """The regions in which requests may be handled; none where nothing is promised."""
+        # An address of the operator's own may lead anywhere.
+        if self.facts is None or (self.base_url is not None and self.facts.region != "self"):
+            return frozenset()
+        return regions_of(self.facts, self.in_address)
+
+    @property
     def shown_address(self) -> str | None:
         """The base URL as far as it can be told."""
         try:
@@ -178,6 +191,11 @@ class ProviderSettings(Section):
         from infra.providers.wires import fault_of  # noqa: PLC0415  most commands need no wires
 
         return fault_of(self)
+
+    @property
+    def may_be_global(self) -> bool:
+        """Whether Vertex may be called at `global` for what no other location has."""
+        return self.location is None if self.allow_global is None else self.allow_global
 
     def setting(self, name: str) -> str:
         """A setting of the address, or its default. Raises `NoAddress`."""

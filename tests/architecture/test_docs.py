@@ -6,6 +6,7 @@ import pytest
 
 from infra import asyncapi, catalogue
 from infra.cli import reference as commands
+from infra.providers import guide
 from infra.settings import reference
 from infra.write_docs import DOCS
 
@@ -16,6 +17,7 @@ from infra.write_docs import DOCS
         ("events.md", catalogue.render),
         ("configuration.md", reference.render),
         ("cli.md", commands.render),
+        ("providers.md", guide.render),
         ("asyncapi.json", asyncapi.render),
     ],
 )

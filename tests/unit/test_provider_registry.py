@@ -261,6 +261,25 @@ def test_the_location_of_vertex_chooses_its_host(
     assert load_settings().providers["google-vertex"].address() == host
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("{openai: {api_key: k}}", "openai", set()),
+        ("{openai: {api_key: k, region: eu}}", "openai", {"eu"}),
+        ("{mistral: {api_key: k}}", "mistral", {"eu"}),
+        ("{mistral: {api_key: k, base_url: 'https://proxy.example'}}", "mistral", set()),
+        ("{ollama: {base_url: 'http://box:11434/v1'}}", "ollama", {"self"}),
+        ("{google-vertex: {location: eu}}", "google-vertex", {"eu"}),
+        ("{google-vertex: {location: global}}", "google-vertex", set()),
+        ("{mine: {base_url: 'http://box/v1'}}", "mine", set()),
+    ],
+)
+def test_a_region_is_known_only_where_it_is_promised(
+    load: Load, text: str, name: str, expected: set[str]
+) -> None:
+    assert load(f"providers: {text}").providers[name].regions == expected
+
+
 class TestTheTwoRegionsOfAlibaba:
     def usable(self) -> set[str]:
         return {name for name in load_settings().usable_providers if name.startswith("alibaba")}
