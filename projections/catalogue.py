@@ -1,6 +1,6 @@
 """Every projection there is, once."""
 
-from projections import balances, deliveries, jobs, ledger
+from projections import balances, deliveries, jobs, ledger, provider_health
 from projections.folding import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -8,4 +8,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     balances.PROJECTION,
     ledger.PROJECTION,
     deliveries.PROJECTION,
+    provider_health.PROJECTION,
 )

@@ -199,3 +199,57 @@ WEBHOOK_DELIVERIES = Table(
     Index("ix_webhook_deliveries_job", "account_id", "job_id", "position"),
     Index("ix_webhook_deliveries_endpoint", "account_id", "endpoint_id", "position"),
 )
+
+# One row a provider and hour; durations are counts by the buckets of `domain.providers.sketch`.
+PROVIDER_HEALTH = Table(
+    "provider_health",
+    METADATA,
+    _key("id"),
+    _text("account_id"),
+    _text("provider"),
+    _whole("hour"),
+    _whole("position"),
+    _whole("succeeded"),
+    _whole("failed"),
+    _text("failures"),
+    _whole("duration_ms_sum"),
+    _text("durations"),
+    _text("first_tokens"),
+    _whole("probes_answered"),
+    _whole("probes_failed"),
+    Index("ix_provider_health_hour", "account_id", "hour", "provider"),
+    sqlite_with_rowid=False,
+)
+
+PROVIDER_BREAKERS = Table(
+    "provider_breakers",
+    METADATA,
+    _key("id"),
+    _text("account_id"),
+    _text("provider"),
+    _text("native_id"),
+    _whole("position"),
+    _text("phase"),
+    _text("reason"),
+    _whole("openings"),
+    _whole("opened_at", nullable=True),
+    _whole("retry_at", nullable=True),
+    _whole("changed_at"),
+    sqlite_with_rowid=False,
+)
+
+PROVIDER_INCIDENTS = Table(
+    "provider_incidents",
+    METADATA,
+    _key("id"),
+    _text("account_id"),
+    _text("provider"),
+    _text("native_id"),
+    _whole("position"),
+    _text("severity"),
+    _text("reason"),
+    _whole("opened_at"),
+    _whole("resolved_at", nullable=True),
+    Index("ix_provider_incidents_opened_at", "account_id", "opened_at"),
+    sqlite_with_rowid=False,
+)

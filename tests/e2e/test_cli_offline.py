@@ -89,7 +89,13 @@ async def test_an_export_holds_no_prompt(exported: Path) -> None:
 async def test_the_status_names_every_read_model(data: str) -> None:
     shown = await invoke("projections", "status", "--data", data, "--json")
     rows = [json.loads(line) for line in shown.stdout.splitlines()]
-    assert {row["name"] for row in rows} == {"jobs", "balances", "ledger", "webhook_deliveries"}
+    assert {row["name"] for row in rows} == {
+        "jobs",
+        "balances",
+        "ledger",
+        "webhook_deliveries",
+        "provider_health",
+    }
     assert {row["state"] for row in rows} == {"active"}
 
 

@@ -20,7 +20,7 @@ from workers.projector import rebuild
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROLES: tuple[Role, ...] = ("api", "work", "project", "relay")
-NAMES = {"jobs", "balances", "ledger", "webhook_deliveries"}
+NAMES = {"jobs", "balances", "ledger", "webhook_deliveries", "provider_health"}
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'read_model%'"
 
 

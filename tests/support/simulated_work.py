@@ -24,6 +24,7 @@ from domain.webhooks.events import (
     DeliveryScheduled,
     RedeliveryRequested,
 )
+from tests.support.simulated_health import HEALTH_STEPS
 from tests.support.simulated_log import (
     ATTEMPT,
     HOLD,
@@ -192,4 +193,5 @@ STEPS: dict[str, Callable[[SimulatedLog, int], None]] = {
     "schedule": _schedule,
     "deliver": _deliver,
     "redeliver": _redeliver,
+    **HEALTH_STEPS,
 }

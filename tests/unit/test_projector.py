@@ -150,7 +150,13 @@ async def test_a_copy_of_the_log_that_is_behind_makes_no_strangers(tmp_path: Pat
         built = rebuild(read_models, StoredSimulation(copy), names, truth=truth)
         assert await asyncio.wait_for(built, SOON) == ()
         numbers = {g.name: g.number for g in await read_models.generations()}
-        assert numbers == {"jobs": 2, "balances": 2, "ledger": 1, "webhook_deliveries": 1}
+        assert numbers == {
+            "jobs": 2,
+            "balances": 2,
+            "ledger": 1,
+            "webhook_deliveries": 1,
+            "provider_health": 1,
+        }
 
 
 class _Away(StoredSimulation):
