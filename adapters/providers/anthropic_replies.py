@@ -6,7 +6,7 @@ from typing import Any
 from adapters.providers.anthropic_events import Counts, MessageEvents, checked
 from adapters.providers.replies import Reading, WholeReading, check_size, malformed
 from adapters.providers.translated import TranslatedReading
-from domain.dialects.fields import json_object
+from domain.dialects.fields import fragment, json_object
 from domain.dialects.messages.replies import EventReader
 from domain.dialects.messages.words import finish_of
 from domain.dialects.pieces import Piece, UsageReported
@@ -100,9 +100,9 @@ class _Block:
         kind = delta.get("type")
         if kind in _TEXTS:
             name = _TEXTS[kind]
-            self._texts.setdefault(name, []).append(_text(delta[name]))
+            self._texts.setdefault(name, []).append(fragment(delta[name]))
         elif kind == "input_json_delta":
-            self._texts.setdefault("input", []).append(_text(delta["partial_json"]))
+            self._texts.setdefault("input", []).append(fragment(delta["partial_json"]))
         elif kind == "citations_delta":
             self._start["citations"] = [*(self._start.get("citations") or ()), delta["citation"]]
 
@@ -111,7 +111,7 @@ class _Block:
         for name, texts in self._texts.items():
             text = "".join(texts)
             if name != "input":
-                block[name] = _text(block.get(name) or "") + text
+                block[name] = fragment(block.get(name)) + text
             elif text:
                 block["input"] = json_object(text)
         return block
@@ -170,9 +170,3 @@ def _finish(stop_reason: object) -> str | None:
         return finish_of(str(stop_reason))
     except ValueError:
         return None  # a reason of Anthropic's that its own callers may know
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a text fragment must be a string")
-    return value

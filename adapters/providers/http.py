@@ -12,6 +12,7 @@ from adapters.providers.replies import Reading
 from adapters.providers.session import HttpSession
 from domain.dialects.canonical import Untranslatable
 from domain.dialects.surface import Delta
+from domain.errors import InvalidRequest
 from domain.ports.provider import OnDelta, ProviderCall, ProviderFailure, ProviderReply
 
 _MAX_ERROR_BYTES = 64 * 2**10
@@ -40,8 +41,8 @@ class Wire(Protocol):
     async def request(self, call: ProviderCall) -> HttpRequest:
         """The call in this wire.
 
-        Raises `Untranslatable` for what it cannot carry and `ProviderFailure` when there is no
-        valid credential.
+        Raises `Untranslatable` for what it cannot carry, `InvalidRequest` for what makes no sense
+        and `ProviderFailure` when there is no valid credential.
         """
         ...
 
@@ -70,6 +71,8 @@ class HttpProvider:
                     await exchange.take_in(response, patience)
         except Untranslatable as error:
             raise ProviderFailure("unsupported", error.message) from error
+        except InvalidRequest as error:
+            raise ProviderFailure("bad_request", error.message) from error
         # What follows a complete answer (its usage, the connection's end) cannot spoil it.
         except ProviderFailure:
             if not exchange.is_complete:

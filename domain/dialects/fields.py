@@ -122,6 +122,15 @@ def json_object(content: str) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {"_raw": content}
 
 
+def fragment(value: object) -> str:
+    """A piece of text in a provider's reply; "" for null. Raises `TypeError` when it is none."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError("a text fragment must be a string")
+    return value
+
+
 def made_up_id(prefix: str, *sources: object) -> str:
     """An id where a provider gave none; the same for the same sources."""
     return f"{prefix}{sha256(json_text([str(one) for one in sources]).encode()).hexdigest()[:24]}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.dialects.canonical import FinishReason
 from domain.dialects.chat.reasoning import google_signature, reasoning_text, vendor_of
-from domain.dialects.fields import json_text, made_up_id
+from domain.dialects.fields import fragment, json_text, made_up_id
 from domain.dialects.pieces import (
     Finished,
     Piece,
@@ -108,9 +108,9 @@ class _Choice:
         content = delta.get("content")
         if isinstance(content, list):
             yield from self._parts(content)
-        elif text := _text(content):
+        elif text := fragment(content):
             yield TextDelta(text, self._index)
-        if refused := _text(delta.get("refusal")):
+        if refused := fragment(delta.get("refusal")):
             yield RefusalDelta(refused, self._index)
         for call in delta.get("tool_calls") or ():
             yield from self._tool_call(call)
@@ -136,13 +136,13 @@ class _Choice:
             yield ThinkingDelta(told, self._index)
         for detail in details:
             # Details repeat what was told in plain; where nothing was, they tell it.
-            text = _text(detail.get("text") or detail.get("summary"))
+            text = fragment(detail.get("text") or detail.get("summary"))
             if text and not self._has_thought:
                 yield ThinkingDelta(text, self._index)
             vendor = vendor_of(detail)
-            if data := _text(detail.get("data")):
+            if data := fragment(detail.get("data")):
                 yield ThinkingSigned(vendor=vendor, redacted=data, choice=self._index)
-            elif signature := _text(detail.get("signature")):
+            elif signature := fragment(detail.get("signature")):
                 yield ThinkingSigned(vendor=vendor, signature=signature, choice=self._index)
 
     def _parts(self, content: list[Any]) -> Iterator[Piece]:
@@ -152,14 +152,14 @@ class _Choice:
                 told = part.get("thinking")
                 texts = told if isinstance(told, list) else [{"text": told}]
                 for one in texts:
-                    if text := _text(one.get("text")):
+                    if text := fragment(one.get("text")):
                         yield ThinkingDelta(text, self._index)
-            elif text := _text(part.get("text")):
+            elif text := fragment(part.get("text")):
                 yield TextDelta(text, self._index)
 
     def _tool_call(self, delta: Mapping[str, Any]) -> Iterator[Piece]:
         call, function = self._call_of(delta), delta.get("function") or {}
-        name, arguments = _text(function.get("name")), _arguments(function.get("arguments"))
+        name, arguments = fragment(function.get("name")), _arguments(function.get("arguments"))
         call.waiting += arguments
         if not call.has_begun:
             if not name:
@@ -181,7 +181,7 @@ class _Choice:
 
     def _call_of(self, delta: Mapping[str, Any]) -> _Call:
         """The call that a delta goes on with; a new id starts a new one, whatever its index."""
-        index, call_id = delta.get("index"), _text(delta.get("id"))
+        index, call_id = delta.get("index"), fragment(delta.get("id"))
         if index is None:
             call = self._calls[-1] if self._calls else None
         else:
@@ -195,14 +195,6 @@ class _Choice:
         return call
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise TypeError("a text fragment must be a string")
-    return value
-
-
 def _arguments(value: object) -> str:
     """JSON text; a few hosts send the object itself."""
-    return json_text(value) if isinstance(value, Mapping) else _text(value)
+    return json_text(value) if isinstance(value, Mapping) else fragment(value)

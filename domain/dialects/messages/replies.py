@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.dialects.fields import json_text
+from domain.dialects.fields import fragment, json_text
 from domain.dialects.messages.words import finish_of
 from domain.dialects.messages.writing import ANSWER_TOOL
 from domain.dialects.pieces import (
@@ -65,7 +65,7 @@ class EventReader:
             yield from self._start(index, block)
             opened = self._blocks.pop(index, None)
             if opened is not None:
-                opened.signature.append(block.get("signature") or "")
+                opened.signature.append(fragment(block.get("signature")))
                 yield from self._stop(opened)
         yield from self._end(message)
 
@@ -73,10 +73,10 @@ class EventReader:
         kind = given.get("type")
         block = _Block(str(kind))
         match kind:
-            case "text" if given.get("text"):
-                yield self._text(given["text"])
-            case "thinking" if given.get("thinking"):
-                yield ThinkingDelta(given["thinking"])
+            case "text" if text := fragment(given.get("text")):
+                yield self._text(text)
+            case "thinking" if text := fragment(given.get("thinking")):
+                yield ThinkingDelta(text)
             case "redacted_thinking":
                 yield ThinkingSigned(vendor="anthropic", redacted=given["data"])
             case "tool_use" if given["name"] == ANSWER_TOOL:
@@ -95,15 +95,15 @@ class EventReader:
 
     def _delta(self, block: _Block, delta: Mapping[str, Any]) -> Iterator[Piece]:
         match delta.get("type"):
-            case "text_delta" if delta["text"]:
-                yield self._text(delta["text"])
-            case "thinking_delta" if delta["thinking"]:
-                yield ThinkingDelta(delta["thinking"])
+            case "text_delta" if text := fragment(delta["text"]):
+                yield self._text(text)
+            case "thinking_delta" if text := fragment(delta["thinking"]):
+                yield ThinkingDelta(text)
             case "signature_delta":
-                block.signature.append(delta["signature"])
-            case "input_json_delta" if delta["partial_json"]:
+                block.signature.append(fragment(delta["signature"]))
+            case "input_json_delta" if text := fragment(delta["partial_json"]):
                 block.has_input = True
-                yield from self._input(block, delta["partial_json"])
+                yield from self._input(block, text)
 
     def _stop(self, block: _Block) -> Iterator[Piece]:
         if block.kind == "thinking" and (signature := "".join(block.signature)):
