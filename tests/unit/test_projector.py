@@ -241,7 +241,7 @@ async def test_a_new_version_is_built_and_swapped_in_while_the_old_one_answers(
         if row is not None:
             rows.put("jobs", row | {"model": "ACME"})
 
-    newer = replace(jobs.PROJECTION, version=2, fold=shout)
+    newer = replace(jobs.PROJECTION, version=jobs.PROJECTION.version + 1, fold=shout)
     log.grant(ACCOUNT, HOLD)  # which only the new version folds
     async with opened(tmp_path / "db", [newer]) as new, following(log, new) as projector:
         assert await jobs_shown(new) == ["job_1"]
