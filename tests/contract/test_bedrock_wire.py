@@ -15,6 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from botocore.session import Session
 from botocore.validate import validate_parameters
 
 from adapters.providers.bedrock.credentials import (
@@ -423,6 +424,68 @@ async def test_a_schema_is_held_by_a_tool_where_the_model_knows_none(
         assert not message(reply).get("tool_calls")
 
 
+async def test_the_official_client_sends_and_reads_the_same(
+    upstream: ScriptedUpstream, bedrock: HttpProvider
+) -> None:
+    upstream.script(*[streamed(events(THOUGHT))] * 2)
+    ours = await bedrock.call(chat(streamed=True))
+    theirs = await asyncio.to_thread(official_stream, upstream.base_url)
+    sent, expected = upstream.requests
+    assert (sent.path, sent.json()) == (expected.path, expected.json())
+    text = "".join(
+        one["contentBlockDelta"]["delta"].get("text", "")
+        for one in theirs
+        if "contentBlockDelta" in one
+    )
+    assert message(ours)["content"] == text
+    assert theirs[-1]["metadata"]["usage"] == json.loads(ours.raw_usage or "")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_caller_of_messages_gets_thinking_and_calls_and_sends_them_back(
+    upstream: ScriptedUpstream, bedrock: HttpProvider, streaming: bool
+) -> None:
+    blocks = [*THOUGHT[:2], *TWO_CALLS]
+    whole, frames = converse(blocks, "tool_use"), events(blocks, "tool_use")
+    upstream.script(
+        streamed(frames) if streaming else sending(whole), sending(converse([{"text": "Rain."}]))
+    )
+    tool = {"name": "weather", "input_schema": {"type": "object"}}
+    thinking = {"type": "enabled", "budget_tokens": 2000}
+    body = {"messages": MESSAGES, "max_tokens": 4000, "tools": [tool], "thinking": thinking}
+    asked = replace(chat(streamed=streaming), endpoint="/v1/messages", body=body)
+    reply = await bedrock.call(asked)
+    assert reply.body["stop_reason"] == "tool_use"
+    results = [
+        {"type": "tool_result", "tool_use_id": use, "content": "rain"} for use in ("t1", "t2")
+    ]
+    turns = [
+        *MESSAGES,
+        {"role": "assistant", "content": reply.body["content"]},
+        {"role": "user", "content": results},
+    ]
+    await bedrock.call(replace(asked, stream=False, body={**body, "messages": turns}))
+    sent = upstream.requests[1].json()
+    assert sent["messages"][1]["content"] == blocks
+    assert sent["additionalModelRequestFields"] == {"thinking": thinking}
+    assert len(sent["messages"][2]["content"]) == 2
+
+
+async def test_a_caller_of_messages_is_told_which_sequence_ended_the_answer(
+    upstream: ScriptedUpstream, bedrock: HttpProvider
+) -> None:
+    extra = {"stop_sequence": "!"}
+    blocks = [{"text": "Hello"}]
+    told = converse(blocks, "stop_sequence", additionalModelResponseFields=extra)
+    frames = events(blocks, "stop_sequence", additionalModelResponseFields=extra)
+    upstream.script(sending(told), streamed(frames))
+    body = {"messages": MESSAGES, "max_tokens": 99, "stop_sequences": ["!"]}
+    for streaming in (False, True):
+        asked = replace(chat(streamed=streaming), endpoint="/v1/messages", body=body)
+        reply = await bedrock.call(asked)
+        assert (reply.body["stop_reason"], reply.body["stop_sequence"]) == ("stop_sequence", "!")
+
+
 # What is no answer.
 
 
@@ -587,6 +650,23 @@ async def test_cohere_embeds_many_texts(upstream: ScriptedUpstream, bedrock: Htt
     }
     assert [vector["embedding"] for vector in reply.body["data"]] == ["AAAAPw==", "AACAPw=="]
     assert (await failure(bedrock, embed("cohere.embed-v4:0", [[1, 2]]))).kind == "unsupported"
+
+
+def official_stream(base_url: str) -> list[dict[str, Any]]:
+    """What Amazon's own client reads of a stream."""
+    client = Session().create_client(
+        "bedrock-runtime",
+        region_name=REGION,
+        endpoint_url=base_url,
+        aws_access_key_id=KEY.access_key_id,
+        aws_secret_access_key=KEY.secret_access_key,
+    )
+    try:
+        content = [{"text": MESSAGES[0]["content"]}]
+        asked = {"messages": [{"role": "user", "content": content}]}
+        return list(client.converse_stream(modelId=SONNET, **asked)["stream"])
+    finally:
+        client.close()
 
 
 def normal(body: dict[str, Any]) -> dict[str, Any]:

@@ -214,6 +214,30 @@ async def test_events_without_an_index_belong_to_the_last_call(
     assert calls[0]["function"]["arguments"] == '{"city": "Oslo"}'
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_caller_of_messages_gets_plan_and_calls_and_sends_them_back(
+    upstream: ScriptedUpstream, cohere: HttpProvider, streaming: bool
+) -> None:
+    body = BODIES["tools"]
+    upstream.script(streamed(events(body)) if streaming else sending(body), sending(BODIES["text"]))
+    tool = {"name": "weather", "input_schema": {"type": "object"}}
+    asked = {"messages": MESSAGES, "max_tokens": 99, "tools": [tool], "system": "Be brief."}
+    first = replace(chat(streaming=streaming), endpoint="/v1/messages", body=asked)
+    reply = await cohere.call(first)
+    assert reply.body["stop_reason"] == "tool_use"
+    result = {"type": "tool_result", "tool_use_id": "c1", "content": "rain"}
+    turns = [
+        *MESSAGES,
+        {"role": "assistant", "content": reply.body["content"]},
+        {"role": "user", "content": [result, {"type": "text", "text": "So?"}]},
+    ]
+    await cohere.call(replace(first, stream=False, body={**asked, "messages": turns}))
+    sent = upstream.requests[1].json()["messages"]
+    assert [one["role"] for one in sent] == ["system", "user", "assistant", "tool", "user"]
+    assert sent[2]["tool_plan"] == "I will ask both."
+    assert [one["id"] for one in sent[2]["tool_calls"]] == ["c1", "c2"]
+
+
 @pytest.mark.parametrize(
     ("reason", "finish"),
     [

@@ -249,16 +249,19 @@ def test_a_talk_with_calls_keeps_its_tools_declared(tools: tuple[Tool, ...]) -> 
     assert "without calling" in body["system"][-1]["text"]
 
 
-@pytest.mark.parametrize(
-    ("model", "asked"), [(OPUS_55, {}), (SONNET, {"effort": "high"}), (OPUS_46, {"effort": "low"})]
-)
-def test_a_call_that_cannot_be_forced_is_asked_for_in_words(
-    model: str, asked: dict[str, Any]
-) -> None:
-    told = written(model=model, tools=TOOLS, tool_choice=ToolChoice("required"), **asked)
+def test_a_call_that_cannot_be_forced_is_asked_for_in_words() -> None:
+    told = written(model=OPUS_55, tools=TOOLS, tool_choice=ToolChoice("required"), effort="low")
     assert "toolChoice" not in told.body["toolConfig"]
     assert "at least one" in told.body["system"][-1]["text"]
-    assert "tool_choice" in told.dropped
+    assert told.dropped == ("tool_choice",)
+
+
+@pytest.mark.parametrize("model", [SONNET, OPUS_46])
+def test_a_forced_call_weighs_more_than_thinking(model: str) -> None:
+    told = written(model=model, tools=TOOLS, tool_choice=ToolChoice("required"), effort="high")
+    assert told.body["toolConfig"]["toolChoice"] == {"any": {}}
+    assert "additionalModelRequestFields" not in told.body
+    assert told.dropped == ("effort",)
 
 
 # Sampling, limits, formats.
@@ -287,7 +290,7 @@ def test_what_the_model_refuses_is_left_out_and_named() -> None:
 def test_a_schema_is_held_natively_or_by_a_tool_or_refused() -> None:
     native = written(output=SCHEMA).body
     assert native["outputConfig"]["textFormat"]["structure"]["jsonSchema"] == {
-        "schema": '{"type": "object"}',
+        "schema": '{"type": "object", "additionalProperties": false}',
         "name": "n",
     }
     by_tool = written(output=SCHEMA, model=NOVA, effort="high").body
@@ -347,7 +350,7 @@ def test_a_thinking_model_takes_no_sampling_and_no_forced_tool() -> None:
 def test_an_effort_is_the_nearest_that_the_model_knows(
     model: str, effort: Effort, told: str
 ) -> None:
-    body = written(model=model, effort=effort, show_thinking=True).body
+    body = written(model=model, effort=effort).body
     assert body["outputConfig"] == {"effort": told}
     thinking = body["additionalModelRequestFields"]["thinking"]
     assert thinking == {"type": "adaptive", "display": "summarized"}

@@ -15,6 +15,7 @@ from adapters.providers.bedrock.thinking import (
 from adapters.providers.bedrock.tools import ToolPlan, answer_tool, plan_tools
 from adapters.providers.target import Dropped, Target, at_most, leave_out, output_limit
 from domain.dialects.canonical import Request, Text, Untranslatable, Written
+from domain.dialects.messages.schema import output_schema
 
 _ONE_OBJECT: Final = "Answer with one JSON object only."
 
@@ -128,7 +129,7 @@ def _output(request: Request, model: Model, thinking: ThinkingPlan) -> Mapping[s
         config["effort"] = thinking.effort
     output = request.output
     if output is not None and output.kind == "json_schema" and model.schemas == "native":
-        schema = {"schema": json.dumps(output.schema or {"type": "object"})}
+        schema = {"schema": json.dumps(output_schema(output.schema or {"type": "object"}))}
         named = {"name": output.name, "description": output.description}
         schema.update({name: value for name, value in named.items() if value})
         config["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}

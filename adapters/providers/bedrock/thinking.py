@@ -70,7 +70,7 @@ def plan_thinking(request: Request, model: Model, limits: Limits, dropped: Dropp
         case "budget" if effort != "none":
             return _budgeted(request, model, limits, dropped)
         case "adaptive":
-            return _adaptive(request, model, effort, max_tokens)
+            return _adaptive(request, model, limits, dropped)
         case "nova" if effort != "none":
             return _nova(request, effort, max_tokens, dropped)
         case "openai":
@@ -105,22 +105,27 @@ def _budgeted(request: Request, model: Model, limits: Limits, dropped: Dropped) 
     if budget >= limit:
         budget = max(limit * 3 // 4, _SMALLEST_BUDGET)  # the rest is for the answer
     # Within a tool loop the thinking before the calls must come back; without it there is none.
-    if budget >= limit or _lost_thinking(request.turns, model):
+    if budget >= limit or _forces_tool(request) or _lost_thinking(request.turns, model):
         drop_thinking(request, dropped)
         return ThinkingPlan(limits.asked)
     fields = {"thinking": {"type": "enabled", "budget_tokens": budget}}
     return ThinkingPlan(limit, fields, thinks=True)
 
 
-def _adaptive(
-    request: Request, model: Model, effort: Effort, max_tokens: int | None
-) -> ThinkingPlan:
+def _adaptive(request: Request, model: Model, limits: Limits, dropped: Dropped) -> ThinkingPlan:
+    effort = _effort(request) or "none"
     if effort == "none" and not model.always_thinks:
-        return ThinkingPlan(max_tokens, {"thinking": {"type": "disabled"}})
-    thinking = {"type": "adaptive"}
-    if request.show_thinking:
-        thinking["display"] = "summarized"
-    return ThinkingPlan(max_tokens, {"thinking": thinking}, _known(effort, model), thinks=True)
+        return ThinkingPlan(limits.asked, {"thinking": {"type": "disabled"}})
+    if effort == "none":
+        drop_thinking(request, dropped)
+    told = _known(effort, model)
+    if _forces_tool(request) and not model.always_thinks:
+        # The effort holds without thinking as well, and the choice of a tool weighs more.
+        drop_thinking(request, dropped)
+        return ThinkingPlan(limits.asked, effort=told)
+    shown = "omitted" if request.show_thinking is False else "summarized"
+    thinking = {"type": "adaptive", "display": shown}
+    return ThinkingPlan(limits.asked, {"thinking": thinking}, told, thinks=True)
 
 
 def _known(effort: Effort, model: Model) -> str:
@@ -161,6 +166,12 @@ def is_own(part: Part, model: Model) -> bool:
     ):
         return False
     return part.vendor == "bedrock" or (part.vendor == "anthropic" and model.vendor == "anthropic")
+
+
+def _forces_tool(request: Request) -> bool:
+    """Whether a tool must be called, which a model that thinks cannot be made to."""
+    choice = request.tool_choice
+    return bool(request.tools) and choice is not None and choice.mode == "required"
 
 
 def _lost_thinking(turns: tuple[Turn, ...], model: Model) -> bool:

@@ -8,12 +8,12 @@ from adapters.providers.bedrock.messages import cache_points, tool_name
 from adapters.providers.bedrock.models import Model
 from adapters.providers.target import Dropped
 from domain.dialects.canonical import Request, Tool, ToolCall, ToolResult
+from domain.dialects.messages.schema import input_schema
 
 # The tool that a model must call where Converse cannot hold it to a schema; its arguments are the
 # answer. No caller's tool has this name.
 ANSWER_TOOL: Final = "gatewayz_answer"
 
-_NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
 _CALL_NONE: Final = "Answer without calling any tool."
 _CALL_ONE: Final = "Answer by calling at least one of the tools."
 
@@ -96,10 +96,8 @@ def _declared(tools: Iterable[Tool], model: Model, dropped: Dropped) -> list[dic
 
 
 def _spec(tool: Tool) -> dict[str, Any]:
-    schema = tool.schema or _NO_PARAMETERS
-    if "type" not in schema:
-        schema = {"type": "object", **schema}
-    spec: dict[str, Any] = {"name": tool_name(tool.name), "inputSchema": {"json": schema}}
+    schema = {"json": input_schema(tool.schema)}
+    spec: dict[str, Any] = {"name": tool_name(tool.name), "inputSchema": schema}
     if tool.description:
         spec["description"] = tool.description
     return spec
