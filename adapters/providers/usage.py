@@ -52,6 +52,8 @@ def parse_usage(usage: object) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     prompt = _count(usage, "prompt_tokens", "input_tokens")
+    if prompt is None and usage.keys() <= {"total_tokens"}:
+        prompt = _count(usage, "total_tokens")  # all that Voyage tells of embeddings
     if prompt is None:
         return None
     output = _count(usage, "completion_tokens", "output_tokens") or 0

@@ -27,7 +27,7 @@ Protocol = Literal[
     "simulator",
 ]
 # What no wire adapter speaks yet: such a provider is listed, and not used.
-NOT_BUILT: frozenset[Protocol] = frozenset({"openai-responses", "anthropic-messages"})
+NOT_BUILT: frozenset[Protocol] = frozenset({"openai-responses"})
 Confidence = Literal["high", "medium", "low"]
 _PATH = Path(__file__).with_name("registry.json")
 

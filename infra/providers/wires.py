@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from pydantic import SecretStr
 
+from adapters.providers.anthropic import AnthropicWire
 from adapters.providers.bedrock.credentials import (
     AccessKey,
     BearerToken,
@@ -101,6 +102,10 @@ def _openai_chat(provider: ProviderSettings) -> Wire:
     return OpenAIChatWire(provider.address(), credential, quirks, form)
 
 
+def _anthropic(provider: ProviderSettings) -> Wire:
+    return AnthropicWire(provider.address(), credential_of(provider))
+
+
 def _gemini(provider: ProviderSettings) -> Wire:
     return GeminiWire(provider.address(), _text(provider.api_key))
 
@@ -146,6 +151,7 @@ def _text(secret: SecretStr | None) -> str | None:
 WIRES: Mapping[Protocol, Callable[[ProviderSettings], Wire]] = {
     "openai-chat": _openai_chat,
     "azure-openai": _openai_chat,
+    "anthropic-messages": _anthropic,
     "gemini": _gemini,
     "vertex": _vertex,
     "bedrock-converse": _bedrock,

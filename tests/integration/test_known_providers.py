@@ -112,6 +112,33 @@ async def test_a_call_reaches_the_providers_path_with_its_credential(
     assert asked.body["model"] == "alpha"
 
 
+@pytest.mark.parametrize(
+    ("name", "header", "value", "path"),
+    [
+        ("anthropic", "x-api-key", KEY, "/v1/messages"),
+        ("google-gemini", "x-goog-api-key", KEY, "/v1beta/models/alpha:generateContent"),
+        ("cohere", "authorization", f"Bearer {KEY}", "/v2/chat"),
+        ("bedrock", "authorization", f"Bearer {KEY}", "/model/alpha/converse"),
+    ],
+)
+async def test_a_call_in_a_vendors_own_wire_has_its_path_and_credential(
+    name: str, header: str, value: str, path: str, upstream: Upstream
+) -> None:
+    request = await build_wire(provider_of(name, upstream)).request(call(HI))
+    assert request.url == f"{upstream.root}{path}"
+    assert {one.lower(): text for one, text in request.headers.items()}[header] == value
+
+
+async def test_all_that_voyage_tells_of_its_tokens_is_their_sum(
+    upstream: Upstream, session: HttpSession
+) -> None:
+    upstream.answer = embedding(usage={"total_tokens": 12})
+    provider = HttpProvider(session, build_wire(provider_of("voyageai", upstream)))
+    reply = await provider.call(call({"input": "hi"}, "/v1/embeddings"))
+    assert reply.usage is not None
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (12, 0)
+
+
 ODD = {
     **HI,
     "max_tokens": 9,
