@@ -1,6 +1,7 @@
 """The replies of the drop-in routes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from api.frames import frames, last_frame
 from domain.dialects.surface import Head
 from domain.dialects.surfaces import SURFACES
 from domain.inference.events import Failure, JobAccepted, JobCompleted, OfferRef
+from domain.inference.serving import served
 from domain.money import picodollars_to_usd
 
 NONE: Mapping[str, str] = {}
@@ -37,7 +39,8 @@ def streamed_whole(
 ) -> Response:
     """A finished answer as the stream that was asked for."""
     surface, endpoint = SURFACES[accepted.endpoint], accepted.endpoint
-    outgoing = surface.outgoing(request, head)
+    model = completed.model or accepted.model
+    outgoing = surface.outgoing(request, replace(head, model=model))
     deltas = [*outgoing.opening()]
     deltas.extend(one for delta in surface.replayed(body) for one in outgoing.shown(delta))
     deltas.extend(outgoing.closing(completed.usage))
@@ -70,5 +73,5 @@ def serving_headers(accepted: JobAccepted, offer: OfferRef) -> dict[str, str]:
     return {
         "x-gatewayz-job-id": accepted.job_id,
         "x-gatewayz-provider": offer.provider,
-        "x-gatewayz-model": accepted.model,
+        "x-gatewayz-model": served(accepted, offer).model,
     }

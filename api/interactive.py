@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
@@ -28,6 +29,7 @@ from domain.dialects.surfaces import SURFACES
 from domain.errors import Conflict, InvalidRequest
 from domain.ids import Kind
 from domain.inference.events import DisconnectPolicy, Endpoint, JobAccepted, JobCompleted
+from domain.inference.serving import served
 from domain.inference.view import failure_told, head_of
 from domain.ports.interactive import Attached, Ended, RunLost
 
@@ -116,6 +118,7 @@ async def _streamed(
     if first is None:
         return await _not_begun(request, accepted, head, body, attached)
     headers = {**STREAM_HEADERS, **serving_headers(accepted, first[0][0])}
+    head = replace(head, model=served(accepted, first[0][0]).model)
     outgoing = SURFACES[accepted.endpoint].outgoing(body, head)
     return StreamedAnswer(
         accepted.endpoint, outgoing, attached, first, deltas, headers, request_id_of(request)

@@ -128,6 +128,7 @@ def _end(recorded: Recorded[Event], event: JobEnd) -> Row:
         case JobCompleted():
             return ended | {
                 "status": "succeeded",
+                **({} if event.model is None else {"model": event.model}),
                 "provider": event.provider,
                 "usage": to_json(event.usage),
                 "cost_picodollars": event.cost_picodollars,

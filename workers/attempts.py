@@ -3,7 +3,7 @@
 import asyncio
 import random as randomness
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, cast
 
@@ -44,7 +44,8 @@ _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 class InferenceRequest:
     """One job's call: the caller's body and the offers that may serve it, first choice first.
 
-    `head` is what the answer says about itself. `earlier` holds the failed attempts of leases that
+    `head` is what the answer says about itself; `served_models` names the models of offers that
+    serve another than its. `earlier` holds the failed attempts of leases that
     ran out; they count against the limits. `deadline_at` is Unix milliseconds.
     """
 
@@ -53,6 +54,7 @@ class InferenceRequest:
     offers: tuple[OfferRef, ...]
     body: dict[str, Any]
     request_id: str
+    served_models: Mapping[OfferRef, str] = field(default_factory=dict)
     max_output_tokens: int | None = None
     deadline_at: int | None = None
     earlier: tuple[AttemptRecord, ...] = ()
@@ -196,7 +198,8 @@ class AttemptEngine:
         if not surface.is_whole(request.body, reply.body):
             raise ProviderFailure("malformed", "the provider's reply is no complete answer")
         usage = reply.usage or estimated_usage(request.body, surface.text_size(reply.body))
-        body = surface.finished(reply.body, request.head, usage)
+        model = request.served_models.get(offer, request.head.model)
+        body = surface.finished(reply.body, replace(request.head, model=model), usage)
         return replace(reply, body=body), usage
 
     async def _pause(self, seconds: float, request: InferenceRequest) -> bool:

@@ -24,6 +24,7 @@ from domain.inference.commands import (
 )
 from domain.inference.decide import LeaseLost, decide, stream_of
 from domain.inference.events import AttemptRecord, Failure, JobCompleted, OfferRef, Usage
+from domain.inference.serving import models_by_offer, offers_of, served
 from domain.inference.state import Job, evolve
 from domain.inference.view import head_of
 from domain.ports.clock import Clock, Ids
@@ -124,7 +125,8 @@ class Run:
         return InferenceRequest(
             endpoint=accepted.endpoint,
             head=head_of(accepted, self._accepted_at, body),
-            offers=accepted.offers,
+            offers=offers_of(accepted),
+            served_models=models_by_offer(accepted),
             body=body,
             request_id=accepted.job_id,
             max_output_tokens=accepted.max_output_tokens,
@@ -147,6 +149,7 @@ class Run:
             attempts=answered.attempts,
             cost_picodollars=charge.picodollars,
             dropped=answered.reply.dropped,
+            model=None if charge.model == accepted.model else charge.model,
         )
         return CompleteJob(completed, charge)
 
@@ -162,16 +165,17 @@ class Run:
 
     def _charge(self, offer: OfferRef, usage: Usage) -> ChargeRecorded:
         accepted = self._job.accepted
-        priced = self._ports.prices.price(accepted.price_version, accepted.model, offer)
+        model = served(accepted, offer)
+        priced = self._ports.prices.price(model.price_version, model.model, offer)
         rating = rate(usage, priced, accepted.hold_picodollars)
         return ChargeRecorded(
             charge_id=charge_id(accepted.job_id),
             job_id=accepted.job_id,
-            model=accepted.model,
+            model=model.model,
             provider=offer.provider,
             native_id=offer.native_id,
             usage=usage,
-            price_version=accepted.price_version,
+            price_version=model.price_version,
             lines=rating.lines,
             picodollars=rating.picodollars,
         )

@@ -28,13 +28,13 @@ from domain.inference.events import (
     AttemptRecord,
     CancelRequested,
     Failure,
+    JobAccepted,
     JobCancelled,
     JobCompleted,
     JobExpired,
     JobFailed,
     JobStarted,
     LeaseExpired,
-    WebhookTarget,
 )
 from domain.inference.state import Job
 
@@ -79,6 +79,7 @@ def decide(job: Job | None, command: JobCommand) -> tuple[Event, ...]:
                     job_id=job.job_id,
                     attempts=_all(job, command.attempts),
                     webhook=job.accepted.webhook,
+                    told_as=job.accepted.told_as,
                 ),
             )
         case RecordFailedAttempt() | CompleteJob() | FailJob() | StopJob():
@@ -117,16 +118,22 @@ def _expire_lease(job: Job, command: ExpireLease) -> tuple[Event, ...]:
         return ()
     if job.cancel_requested:
         return (_cancelled(job, ()),)
-    if job.accepted.input is None:  # nobody else can go on with it
+    if not _may_run_elsewhere(job.accepted):
         return (
             JobFailed(
                 job_id=job.job_id,
                 failure=NODE_LOST,
                 attempts=job.failed_attempts,
                 webhook=job.accepted.webhook,
+                told_as=job.accepted.told_as,
             ),
         )
     return (LeaseExpired(job_id=job.job_id, lease_id=command.lease_id),)
+
+
+def _may_run_elsewhere(accepted: JobAccepted) -> bool:
+    """Whether another node can go on with the job, and somebody would still read the answer."""
+    return accepted.input is not None and accepted.on_disconnect in (None, "finish_and_store")
 
 
 def _under_lease(
@@ -142,7 +149,7 @@ def _under_lease(
             )
         case CompleteJob():
             _require(job, command.completed.lease_id)
-            return (_told(command.completed, job.accepted.webhook), command.charge)
+            return (_told(command.completed, job.accepted), command.charge)
         case FailJob():
             _require(job, command.lease_id)
             return (
@@ -151,6 +158,7 @@ def _under_lease(
                     failure=command.failure,
                     attempts=_all(job, command.attempts),
                     webhook=job.accepted.webhook,
+                    told_as=job.accepted.told_as,
                 ),
             )
         case StopJob():
@@ -173,13 +181,18 @@ def _require(job: Job, lease_id: str | None) -> None:
         raise LeaseLost(job.job_id)
 
 
-def _told(completed: JobCompleted, webhook: WebhookTarget | None) -> JobCompleted:
-    return completed if webhook is None else replace(completed, webhook=webhook)
+def _told(completed: JobCompleted, accepted: JobAccepted) -> JobCompleted:
+    if accepted.webhook is None and accepted.told_as == completed.told_as:
+        return completed
+    return replace(completed, webhook=accepted.webhook, told_as=accepted.told_as)
 
 
 def _cancelled(job: Job, attempts: tuple[AttemptRecord, ...]) -> JobCancelled:
     return JobCancelled(
-        job_id=job.job_id, attempts=_all(job, attempts), webhook=job.accepted.webhook
+        job_id=job.job_id,
+        attempts=_all(job, attempts),
+        webhook=job.accepted.webhook,
+        told_as=job.accepted.told_as,
     )
 
 

@@ -1,6 +1,7 @@
 """The events of a job. Every job ends in exactly one of the last four.
 
-A terminal event repeats the job's own webhook, so that whoever reads it knows whom to tell.
+A terminal event repeats the job's own webhook and how it is told of, so that whoever reads it
+knows whom to tell and in which words.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
 UsageSource = Literal["provider", "estimate"]
 # What becomes of an answer whose client hung up (promise P8).
 DisconnectPolicy = Literal["cancel", "finish", "finish_and_store"]
+# Under which names the end of a job is told of: as a job's alone, or as a response's too.
+Telling = Literal["job", "response"]
 DISCONNECT_POLICIES: tuple[DisconnectPolicy, ...] = get_args(DisconnectPolicy)
 
 
@@ -31,6 +34,15 @@ class OfferRef:
 
     provider: str
     native_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """Another model that may answer, its offers, and the prices that it is pinned to."""
+
+    model: str
+    price_version: str
+    offers: tuple[OfferRef, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +100,10 @@ class JobAccepted(Event):
 
     A request whose client waits for the answer says what becomes of it `on_disconnect`; a job that
     waits in the queue has None there. Such a request is run by the node that took it, and its
-    `input` is kept only where another node may have to finish it. `store` says whether the answer
-    is kept.
+    `input` is kept only where another node may have to finish it, or where the answer is to be
+    told with it. `store` says whether the answer is kept, `stream` that its events are buffered
+    for clients that come and go.
+    `fallbacks` are the models that the caller named to answer in place of `model`.
     """
 
     job_id: str
@@ -109,6 +123,9 @@ class JobAccepted(Event):
     webhook: WebhookTarget | None = None
     on_disconnect: DisconnectPolicy | None = None
     store: bool = True
+    fallbacks: tuple[Fallback, ...] = ()
+    stream: bool = False
+    told_as: Telling = "job"
 
 
 @event("inference.job.started", version=1)
@@ -151,6 +168,7 @@ class JobCompleted(Event):
 
     `raw_usage` is the provider's own usage object as JSON text, untouched, for re-rating. `output`
     is the answer where it is kept; `dropped` names parameters that the provider could not be given.
+    `model` is the one that answered, where it is not the job's own.
     """
 
     job_id: str
@@ -165,6 +183,8 @@ class JobCompleted(Event):
     cost_picodollars: int
     webhook: WebhookTarget | None = None
     dropped: tuple[str, ...] = ()
+    model: str | None = None
+    told_as: Telling = "job"
 
 
 @event("inference.job.failed", version=1)
@@ -175,6 +195,7 @@ class JobFailed(Event):
     failure: Failure
     attempts: tuple[AttemptRecord, ...] = ()
     webhook: WebhookTarget | None = None
+    told_as: Telling = "job"
 
 
 @event("inference.job.cancelled", version=1)
@@ -190,6 +211,7 @@ class JobCancelled(Event):
     webhook: WebhookTarget | None = None
     usage: Usage | None = None
     cost_picodollars: int = 0
+    told_as: Telling = "job"
 
 
 @event("inference.job.expired", version=1)
@@ -199,6 +221,7 @@ class JobExpired(Event):
     job_id: str
     attempts: tuple[AttemptRecord, ...] = ()
     webhook: WebhookTarget | None = None
+    told_as: Telling = "job"
 
 
 def is_charged(event: Event) -> bool:

@@ -108,7 +108,7 @@ def job_object(history: Sequence[Recorded[Event]]) -> dict[str, Any]:
         "object": "job",
         "status": job.status,
         "endpoint": job.accepted.endpoint,
-        "model": job.accepted.model,
+        "model": (completed and completed.model) or job.accepted.model,
         "lane": job.accepted.lane,
         "created_at": seconds(times["created"]),
         "started_at": seconds(times.get("started")),
