@@ -652,6 +652,19 @@ async def test_cohere_embeds_many_texts(upstream: ScriptedUpstream, bedrock: Htt
     assert (await failure(bedrock, embed("cohere.embed-v4:0", [[1, 2]]))).kind == "unsupported"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"embeddings": None}, {"embeddings": {"float": 7}}, {"embeddings": {"float": [["x"]]}}],
+)
+async def test_embeddings_that_are_none_are_malformed(
+    upstream: ScriptedUpstream, bedrock: HttpProvider, body: dict[str, Any]
+) -> None:
+    upstream.script(sending(body))
+    assert (
+        await failure(bedrock, embed("cohere.embed-v4:0", "one", encoding_format="base64"))
+    ).kind == "malformed"
+
+
 def official_stream(base_url: str) -> list[dict[str, Any]]:
     """What Amazon's own client reads of a stream."""
     client = Session().create_client(

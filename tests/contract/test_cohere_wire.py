@@ -374,3 +374,14 @@ async def test_embeddings_that_the_wire_lacks_are_refused_without_a_call(
 ) -> None:
     assert (await failure(cohere, embed(given))).kind == "unsupported"
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"embeddings": None}, {"embeddings": {"float": 7}}, {"embeddings": {"float": [["x"]]}}],
+)
+async def test_embeddings_that_are_none_are_malformed(
+    upstream: ScriptedUpstream, cohere: HttpProvider, body: dict[str, Any]
+) -> None:
+    upstream.script(sending(body))
+    assert (await failure(cohere, embed("one", encoding_format="base64"))).kind == "malformed"

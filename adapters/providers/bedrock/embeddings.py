@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from adapters.providers.bedrock.models import bare_name
 from adapters.providers.cohere.embeddings import embed_body
-from adapters.providers.counts import token_count
 from adapters.providers.replies import malformed, parsed_object
+from adapters.providers.reported import token_count
 from adapters.providers.vectors import texts_of, vectors_body, wants_base64
 from domain.dialects.canonical import Untranslatable, Written
 from domain.inference.events import Usage
@@ -35,13 +35,12 @@ def read_embeddings(call: ProviderCall, content: bytes) -> ProviderReply:
     """The reply to `call`. Raises `ProviderFailure` when it is none."""
     reply = parsed_object(content)
     try:
-        vectors = _vectors(reply)
+        body = vectors_body(_vectors(reply), base64=wants_base64(call.body))
     except (KeyError, TypeError) as error:
         raise malformed() from error
     tokens = token_count(reply, "inputTextTokenCount")
     usage = None if tokens is None else Usage(input_tokens=tokens, output_tokens=0)
     raw = None if tokens is None else f'{{"inputTextTokenCount":{tokens}}}'
-    body = vectors_body(vectors, base64=wants_base64(call.body))
     return ProviderReply(body, usage, raw, None)
 
 

@@ -8,8 +8,8 @@ import msgspec
 
 from adapters.providers.bedrock.failures import exception_of, failure_of_exception
 from adapters.providers.bedrock.tools import ANSWER_TOOL
-from adapters.providers.counts import token_count
 from adapters.providers.replies import malformed, parsed_object
+from adapters.providers.reported import text_in, token_count
 from adapters.providers.usage import raw_usage
 from domain.dialects.canonical import FinishReason
 from domain.dialects.pieces import (
@@ -58,16 +58,17 @@ class Blocks:
         else:
             index = self._calls[block] = len(self._calls)
             self._empty.add(block)
-            yield ToolStarted(index=index, id=use["toolUseId"], name=use["name"])
+            call_id, name = text_in(use, "toolUseId"), text_in(use, "name")
+            yield ToolStarted(index=index, id=call_id, name=name)
 
     def told(self, block: int, delta: Mapping[str, Any]) -> Iterator[Piece]:
         """More of a block."""
-        if text := delta.get("text"):
+        if text := text_in(delta, "text"):
             yield TextDelta(text)
         if reasoning := delta.get("reasoningContent"):
             yield from _reasoned(reasoning)
-        if (use := delta.get("toolUse")) and use.get("input"):
-            yield from self._argued(block, use["input"])
+        if (use := delta.get("toolUse")) and (text := text_in(use, "input")):
+            yield from self._argued(block, text)
 
     def ended(self, block: int) -> Iterator[Piece]:
         """A block is complete; a call without arguments gets an empty object."""
@@ -219,9 +220,9 @@ def _whole_block(blocks: Blocks, number: int, block: Mapping[str, Any]) -> Itera
 def _reasoned(reasoning: Mapping[str, Any]) -> Iterator[Piece]:
     """Reasoning: of a stream bare, of a whole reply within `reasoningText`."""
     said = reasoning.get("reasoningText") or reasoning
-    if text := said.get("text"):
+    if text := text_in(said, "text"):
         yield ThinkingDelta(text)
-    if signature := said.get("signature"):
+    if signature := text_in(said, "signature"):
         yield ThinkingSigned(vendor="bedrock", signature=signature)
-    if (redacted := reasoning.get("redactedContent")) is not None:
+    if redacted := text_in(reasoning, "redactedContent"):
         yield ThinkingSigned(vendor="bedrock", redacted=redacted)

@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from adapters.providers.cohere.failures import failure_of_text
-from adapters.providers.counts import token_count
 from adapters.providers.replies import malformed, parsed_object
+from adapters.providers.reported import text_in, token_count
 from adapters.providers.sse import SseParser
 from adapters.providers.usage import raw_usage
 from domain.dialects.canonical import FinishReason
@@ -59,10 +59,10 @@ class Calls:
         self._begun += 1
         self._empty.add(index)
         function = call["function"]
-        yield ToolStarted(index=index, id=call["id"], name=function["name"])
-        yield from self.argued(at, function.get("arguments"))
+        yield ToolStarted(index=index, id=text_in(call, "id"), name=text_in(function, "name"))
+        yield from self.argued(at, text_in(function, "arguments"))
 
-    def argued(self, at: object, text: str | None) -> Iterator[Piece]:
+    def argued(self, at: object, text: str) -> Iterator[Piece]:
         """More of its arguments."""
         if text:
             index = self._places[at]
@@ -105,7 +105,7 @@ class CohereReader:
         message, calls = body["message"], Calls()
         if isinstance(message, str):
             raise failure_of_text(message)
-        if plan := message.get("tool_plan"):
+        if plan := text_in(message, "tool_plan"):
             yield ThinkingDelta(plan)
         for block in message.get("content") or ():
             yield from _content(block)
@@ -143,11 +143,11 @@ class CohereStreamReader:
             case "content-start" | "content-delta":
                 yield from _content(event["delta"]["message"]["content"])
             case "tool-plan-delta":
-                yield ThinkingDelta(event["delta"]["message"]["tool_plan"])
+                yield ThinkingDelta(text_in(event["delta"]["message"], "tool_plan"))
             case "tool-call-start":
                 yield from self._calls.started(at, _call(event))
             case "tool-call-delta":
-                yield from self._calls.argued(at, _call(event)["function"].get("arguments"))
+                yield from self._calls.argued(at, text_in(_call(event)["function"], "arguments"))
             case "tool-call-end":
                 yield from self._calls.ended(at)
             case "message-end":
@@ -180,14 +180,14 @@ def usage_of(reported: object) -> Usage | None:
 
 
 def _content(block: Mapping[str, Any]) -> Iterator[Piece]:
-    if thinking := block.get("thinking"):
+    if thinking := text_in(block, "thinking"):
         yield ThinkingDelta(thinking)
-    if text := block.get("text"):
+    if text := text_in(block, "text"):
         yield TextDelta(text)
 
 
 def _call(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """The call of an event, which older models put into a list."""
     calls = event["delta"]["message"]["tool_calls"]
-    call: Mapping[str, Any] = calls[0] if isinstance(calls, list) else calls
+    call: Mapping[str, Any] = next(iter(calls), {}) if isinstance(calls, list) else calls
     return call

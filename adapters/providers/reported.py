@@ -1,4 +1,4 @@
-"""Counts of tokens in what providers report."""
+"""Fields of what providers send, checked as they are read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,3 +12,13 @@ def token_count(fields: Mapping[str, Any], name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value <= MAX_TOKENS and value == int(value) else None
+
+
+def text_in(fields: Mapping[str, Any], name: str) -> str:
+    """A text by its name, "" when it is absent. Raises `TypeError` for anything else."""
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text")
+    return value
