@@ -79,7 +79,8 @@ by default `us-east-1`. `pip install 'gatewayz[bedrock]'`.
 
 Models are called by the names of your deployments: name those as `native_id`. The address is that
 of `AZURE_OPENAI_ENDPOINT`, or of a `resource`. The routes of v1 are used; with `AZURE_API_VERSION`
-set to a date, those of single deployments.
+set to a date, those of single deployments. Instead of a key an application of Microsoft Entra
+(`AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`) will do.
 
 ## Servers of your own
 
@@ -122,5 +123,5 @@ def _group(facts: ProviderFacts, group: tuple[str, ...]) -> str:
 
 
 def _pair(facts: ProviderFacts, setting: str) -> str:
-    other = facts.pairs.get(setting)
-    return f" with `{facts.variables[other][0]}`" if other else ""
+    others = (f"`{facts.variables[other][0]}`" for other in facts.pairs.get(setting, ()))
+    return "".join(f" with {one}" for one in others)

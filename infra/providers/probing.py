@@ -106,7 +106,7 @@ class _Probe:
     def _listing(self) -> ModelsFacts | None:
         """The listing, if reading it proves something."""
         provider = self._provider
-        if provider.protocol in _SIGNED:
+        if provider.protocol in _SIGNED or provider.client_secret is not None:
             return None
         if provider.facts is None:
             return _LISTED

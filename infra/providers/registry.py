@@ -72,8 +72,8 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     - `header`, `scheme`, `headers`, `query`: how the credential is sent, and what goes with it; a
       header whose setting is not set is left out.
     - `variables`: the variables of the environment that a setting is read from, the first wins.
-    - `needs`: it is usable when of each group one setting is given; `pairs`: with the one setting
-      the other is needed.
+    - `needs`: it is usable when of each group one setting is given; `pairs`: what else belongs to
+      a setting.
     - `region`: where it runs unless told otherwise: "self" is the operator's own machine,
       "customer" what the customer chose at the provider. Only with `resident` is that promised.
     - `batch`: what a batch costs of the usual price.
@@ -92,7 +92,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     query: Mapping[str, str] = {}
     variables: Mapping[str, tuple[str, ...]]
     needs: tuple[tuple[str, ...], ...] = (("api_key",),)
-    pairs: Mapping[str, str] = {}
+    pairs: Mapping[str, tuple[str, ...]] = {}
     defaults: Mapping[str, str] = {}
     pin: Pin | None = None
     quirks: ChatQuirks = NO_QUIRKS

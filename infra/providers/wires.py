@@ -16,6 +16,7 @@ from adapters.providers.bedrock.wire import BedrockWire
 from adapters.providers.chat_quirks import NO_QUIRKS
 from adapters.providers.cohere.wire import CohereWire
 from adapters.providers.credential import BEARER, Credential
+from adapters.providers.entra_tokens import AUTHORITY, Application, EntraTokens, TokenWire
 from adapters.providers.gemini.wire import GeminiWire
 from adapters.providers.google_tokens import GoogleTokens
 from adapters.providers.http import Wire
@@ -102,6 +103,16 @@ def _openai_chat(provider: ProviderSettings) -> Wire:
     return OpenAIChatWire(provider.address(), credential, quirks, form)
 
 
+def _azure(provider: ProviderSettings) -> Wire:
+    wire = _openai_chat(provider)
+    secret = _text(provider.client_secret)
+    if provider.api_key is not None or secret is None:
+        return wire
+    tenant, client = provider.tenant_id or "", provider.client_id or ""
+    application = Application(tenant, client, secret, provider.authority or AUTHORITY)
+    return TokenWire(wire, EntraTokens(application))
+
+
 def _anthropic(provider: ProviderSettings) -> Wire:
     return AnthropicWire(provider.address(), credential_of(provider))
 
@@ -150,7 +161,7 @@ def _text(secret: SecretStr | None) -> str | None:
 
 WIRES: Mapping[Protocol, Callable[[ProviderSettings], Wire]] = {
     "openai-chat": _openai_chat,
-    "azure-openai": _openai_chat,
+    "azure-openai": _azure,
     "anthropic-messages": _anthropic,
     "gemini": _gemini,
     "vertex": _vertex,

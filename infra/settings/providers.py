@@ -87,6 +87,14 @@ class ProviderSettings(Section):
     session_token: Secret | None = Field(default=None, description="Of a temporary key of AWS.")
     profile: str | None = Field(default=None, description="In the files of AWS.")
     role_arn: str | None = Field(default=None, description="A role of AWS that is taken on.")
+    tenant_id: UrlName | None = Field(default=None, description="Of Microsoft Entra.")
+    client_id: str | None = Field(default=None, description="An application of Microsoft Entra.")
+    client_secret: Secret | None = Field(default=None, description="Goes with the application.")
+    authority: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="Who gives the tokens of Microsoft Entra, in a cloud of its own.",
+    )
     ambient_credentials: bool = Field(
         default=False,
         description="Of AWS and Google Cloud: whatever the machine itself is allowed.",
@@ -160,9 +168,10 @@ class ProviderSettings(Section):
         if self.facts is None:
             lacks_key = "api_key" in self.model_fields_set and self.api_key is None
             return (("api_key",),) if lacks_key else ()
-        paired = ((two,) for one, two in self.facts.pairs.items() if self._is_given(one))
         return tuple(
-            group for group in (*self.facts.needs, *paired) if not any(map(self._is_given, group))
+            self._other_half(group) or group
+            for group in self.facts.needs
+            if not any(map(self._is_whole, group))
         )
 
     @property
@@ -204,6 +213,17 @@ class ProviderSettings(Section):
         if value is None:
             raise NoAddress("is not set", name)
         return value
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether it is given, and what belongs to it too."""
+        others = self.facts.pairs.get(name, ()) if self.facts else ()
+        return all(map(self._is_given, (name, *others)))
+
+    def _other_half(self, group: tuple[str, ...]) -> tuple[str, ...]:
+        """What is missing of a credential that is given in part."""
+        pairs = self.facts.pairs if self.facts else {}
+        half = next((name for name in group if self._is_given(name)), None)
+        return tuple(one for one in pairs.get(half or "", ()) if not self._is_given(one))
 
     def _is_given(self, name: str) -> bool:
         return name in self.model_fields_set and bool(getattr(self, name))

@@ -44,8 +44,8 @@ def enabling(facts: ProviderFacts) -> Iterator[tuple[str, str]]:
     for group in facts.needs:
         setting = next(name for name in group if name in facts.variables)
         yield facts.variables[setting][0], VALUES.get(setting, "value-1")
-        if setting in facts.pairs:
-            yield facts.variables[facts.pairs[setting]][0], "value-2"
+        for other in facts.pairs.get(setting, ()):
+            yield facts.variables[other][0], "value-2"
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, facts: ProviderFacts) -> None:
@@ -228,6 +228,8 @@ def test_half_a_key_of_aws_is_no_credential(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
     why = load_settings().providers["bedrock"].why_unusable
     assert why == "AWS_SECRET_ACCESS_KEY is not set"
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "whole")
+    assert load_settings().providers["bedrock"].is_usable
 
 
 @pytest.mark.parametrize(
