@@ -6,20 +6,34 @@ from typing import Any
 from adapters.providers.http import HttpProvider
 from adapters.providers.session import HttpSession
 from adapters.providers.simulator import Simulator
-from domain.catalog.catalogue import Catalogue, Model, Offer
+from domain.catalog.catalogue import Catalogue
 from domain.ports.clock import Clock
 from domain.ports.provider import Provider
+from infra.configured_models import configured_model
+from infra.model_data.loading import known_aliases, known_makers, known_models
 from infra.providers.wires import build_wire
-from infra.settings import ModelSettings, OfferSettings, ProviderSettings, Settings
+from infra.settings import ProviderSettings, Settings
 
 
 def build_catalogue(settings: Settings) -> Catalogue:
-    """The catalogue of the settings. Raises `InvalidCatalogue`."""
+    """The catalogue of what is known and of the settings. Raises `InvalidCatalogue`."""
+    known = {model.id: model for model in known_models()}
+    configured = {
+        name: configured_model(name, model, known.get(name))
+        for name, model in settings.models.items()
+    }
+    models = {**configured, **{name: one for name, one in known.items() if name not in configured}}
+    usual = {
+        alias: name
+        for alias, name in known_aliases().items()
+        if name in models and alias not in models
+    }
     return Catalogue(
-        (_model(name, model) for name, model in settings.models.items()),
-        settings.aliases,
+        models.values(),
+        {**usual, **settings.aliases},
         providers=settings.usable_providers,
         strategy="order" if settings.routing.strategy == "order" else "price",
+        makers=known_makers(),
     )
 
 
@@ -55,24 +69,3 @@ def _provider(
         simulated = settings.simulator
         return Simulator(clock, latency_seconds=simulated.latency, fault_rate=simulated.fault_rate)
     return HttpProvider(session, build_wire(provider))
-
-
-def _model(name: str, model: ModelSettings) -> Model:
-    return Model(
-        id=name,
-        kind=model.kind,
-        context_length=model.context_length,
-        max_output_tokens=model.max_output_tokens,
-        free=model.free,
-        capabilities=frozenset(model.capabilities),
-        offers=tuple(_offer(offer) for offer in model.offers),
-    )
-
-
-def _offer(offer: OfferSettings) -> Offer:
-    return Offer(
-        provider=offer.provider,
-        native_id=offer.native_id,
-        input=offer.input,
-        output=offer.output,
-    )

@@ -7,17 +7,28 @@ not listed and cannot be called.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 from domain.catalog.events import PriceBookPublished, PricedOffer
+from domain.catalog.names import Named, Names
+from domain.catalog.offers import Offer
 from domain.catalog.price_books import price_book
+from domain.catalog.suggestions import Suggestions
 from domain.errors import InvalidRequest, NotFound
 from domain.inference.events import Endpoint
-from domain.money import TokenPrice
 
-ModelKind = Literal["chat", "embedding", "image", "audio", "moderation"]
+ModelKind = Literal[
+    "chat",
+    "embedding",
+    "image",
+    "audio",
+    "moderation",
+    "rerank",
+    "video",
+    "realtime",
+    "document",
+]
 Strategy = Literal["price", "order"]
 
 KIND_OF_ENDPOINT: Mapping[Endpoint, ModelKind] = {
@@ -31,6 +42,9 @@ KIND_OF_ENDPOINT: Mapping[Endpoint, ModelKind] = {
 MAX_NAME_LENGTH = 120
 
 
+T = TypeVar("T")
+
+
 class InvalidCatalogue(ValueError):
     """The models and aliases contradict each other; `problems` lists every contradiction."""
 
@@ -39,21 +53,11 @@ class InvalidCatalogue(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """A model at a provider, at a price per token; an unknown price is None."""
-
-    provider: str
-    native_id: str
-    input: TokenPrice | None = None
-    output: TokenPrice | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A model and its offers in the order listed; lengths are in tokens, None when unknown.
 
-    `free` confirms that a price of zero is meant.
+    `free` confirms that a price of zero is meant. `inputs` and `outputs` are modalities.
     """
 
     id: str
@@ -62,23 +66,18 @@ class Model:
     context_length: int | None = None
     max_output_tokens: int | None = None
     free: bool = False
-    capabilities: frozenset[str] = frozenset()
+    capabilities: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ("text",)
+    outputs: tuple[str, ...] = ("text",)
 
     def price(self, offer: Offer) -> PricedOffer | None:
         """What `offer` costs, or None when it is not for sale.
 
         Embeddings put out no tokens, so that their output needs no price.
         """
-        prices = (offer.input,) if self.kind == "embedding" else (offer.input, offer.output)
-        if not all(self._is_meant(price) for price in prices):
-            return None
-        return PricedOffer(
-            model=self.id,
-            provider=offer.provider,
-            native_id=offer.native_id,
-            input_picodollars=_per_token(offer.input),
-            output_picodollars=_per_token(offer.output),
-        )
+        prices = [offer.input_picodollars, offer.output_picodollars]
+        meant = all(map(self._is_meant, prices[:1] if self.kind == "embedding" else prices))
+        return offer.priced(self.id) if meant else None
 
     @cached_property
     def price_book(self) -> PriceBookPublished:
@@ -90,27 +89,44 @@ class Model:
         """Whether there is an endpoint for its kind."""
         return self.kind in KIND_OF_ENDPOINT.values()
 
-    def _is_meant(self, price: TokenPrice | None) -> bool:
-        return price is not None and (self.free or price.picodollars_per_token > 0)
+    def _is_meant(self, price: int | None) -> bool:
+        return price is not None and (self.free or price > 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A canonical model and its callable offers, the first choice first."""
+    """A canonical model and its callable offers, the first choice first.
+
+    `pinned` is the provider that the request named; only its offers are among them then.
+    """
 
     model: Model
     offers: tuple[PricedOffer, ...]
+    pinned: str | None = None
 
     @property
     def is_callable(self) -> bool:
         return bool(self.offers) and self.model.is_served
 
+    def at(self, named: Named) -> "Resolved":
+        """The same with the offers that a pin leaves."""
+        if named.provider is None:
+            return self
+        kept = (
+            offer
+            for offer in self.offers
+            if offer.provider.lower() == named.provider
+            and named.native_id in (None, offer.native_id)
+        )
+        return Resolved(self.model, tuple(kept), named.provider)
+
 
 class Catalogue:
     """Immutable; built anew when the configuration changes.
 
-    `providers` names the enabled ones. Strategy "price" puts the offer first whose input and
-    output token together cost least, "order" keeps the order listed.
+    `providers` names the enabled ones, `makers` other spellings of the first half of a model's
+    id. Strategy "price" puts the offer first whose input and output token together cost least,
+    "order" keeps the order listed; what is on its way out comes last.
     """
 
     def __init__(
@@ -120,6 +136,7 @@ class Catalogue:
         *,
         providers: Iterable[str],
         strategy: Strategy = "price",
+        makers: Mapping[str, str] | None = None,
     ) -> None:
         """Raises `InvalidCatalogue` on names used twice and aliases that lead nowhere."""
         self.models = tuple(models)
@@ -127,10 +144,11 @@ class Catalogue:
         self._enabled = frozenset(providers)
         if problems := tuple(_problems(self.models, self.aliases)):
             raise InvalidCatalogue(problems)
-        resolved = {model.id: self._resolved(model, strategy) for model in self.models}
-        self._by_name = resolved | {
-            alias: resolved[model_id] for alias, model_id in self.aliases.items()
+        self._resolved = {model.id: self._sold(model, strategy) for model in self.models}
+        self._by_name = self._resolved | {
+            alias: self._resolved[model_id] for alias, model_id in self.aliases.items()
         }
+        self._names = Names(self.models, self.aliases, makers or {})
 
     def resolve(self, requested: str, endpoint: Endpoint) -> Resolved:
         """The model that `requested` names and the offers that may serve `endpoint`.
@@ -138,7 +156,7 @@ class Catalogue:
         Raises `NotFound` (`model_not_found`) when it is unknown or not for sale, and
         `InvalidRequest` when it is of another kind than the endpoint serves.
         """
-        resolved = self._by_name.get(requested)
+        resolved = self._by_name.get(requested) or self._meant(requested)
         if resolved is None:
             raise _not_found(f"does not exist{self._suggestion(requested)}", requested)
         wanted = KIND_OF_ENDPOINT[endpoint]
@@ -150,17 +168,31 @@ class Catalogue:
                 param="model",
             )
         if not resolved.offers:
-            raise _not_found(self._why_not_sold(resolved.model), requested)
+            raise _not_found(self._why_not_sold(resolved), requested)
+        return resolved
+
+    def find(self, requested: str) -> Resolved:
+        """The model that `requested` names, on sale or not. Raises `NotFound`."""
+        resolved = self._by_name.get(requested) or self._meant(requested)
+        if resolved is None:
+            raise _not_found(f"does not exist{self._suggestion(requested)}", requested)
         return resolved
 
     def listed(self) -> tuple[Resolved, ...]:
         """Every model that can be called, in the order listed."""
-        every = (self._by_name[model.id] for model in self.models)
-        return tuple(resolved for resolved in every if resolved.is_callable)
+        return tuple(resolved for resolved in self.every() if resolved.is_callable)
+
+    def every(self) -> tuple[Resolved, ...]:
+        """Every model that is known, in the order listed."""
+        return tuple(self._resolved.values())
 
     def unserved(self) -> tuple[Model, ...]:
-        """Models of a kind that no endpoint serves."""
-        return tuple(model for model in self.models if not model.is_served)
+        """Models of a kind that no endpoint serves and that an enabled provider offers."""
+        return tuple(
+            model
+            for model in self.models
+            if not model.is_served and any(one.provider in self._enabled for one in model.offers)
+        )
 
     def priced_offers(self) -> tuple[PricedOffer, ...]:
         """Every offer with a price, of disabled providers too."""
@@ -172,32 +204,48 @@ class Catalogue:
             (model, offer)
             for model in self.models
             for offer in model.offers
-            if model.price(offer) is None
+            if not offer.per_unit and model.price(offer) is None
         )
 
-    def _resolved(self, model: Model, strategy: Strategy) -> Resolved:
-        offers = [priced for priced in _priced(model) if priced.provider in self._enabled]
+    def _sold(self, model: Model, strategy: Strategy) -> Resolved:
+        found = [
+            (offer.deprecated, priced)
+            for offer in model.offers
+            if offer.provider in self._enabled and (priced := model.price(offer)) is not None
+        ]
         if strategy == "price":
-            offers.sort(key=lambda priced: priced.input_picodollars + priced.output_picodollars)
-        return Resolved(model, tuple(offers))
+            found.sort(key=lambda one: one[1].input_picodollars + one[1].output_picodollars)
+        found.sort(key=lambda one: one[0])
+        return Resolved(model, tuple(priced for _, priced in found))
 
-    def _why_not_sold(self, model: Model) -> str:
-        if any(_priced(model)):
-            return "is offered by no enabled provider"
-        return "has no price and cannot be called"
+    def _meant(self, requested: str) -> Resolved | None:
+        """The first meaning that can be called, else the first."""
+        first = None
+        for named in self._names.meanings(requested[:MAX_NAME_LENGTH]):
+            resolved = self._resolved[named.model].at(named)
+            if resolved.offers:
+                return resolved
+            first = first or resolved
+        return first
+
+    def _why_not_sold(self, resolved: Resolved) -> str:
+        if not any(_priced(resolved.model)):
+            return "has no price and cannot be called"
+        if resolved.pinned is not None:
+            return f"cannot be had at {resolved.pinned!r}, which is not enabled"
+        return "is offered by no enabled provider"
 
     def _suggestion(self, requested: str) -> str:
-        names = [name for name, resolved in self._by_name.items() if resolved.is_callable]
-        close = get_close_matches(requested[:MAX_NAME_LENGTH], names, n=3, cutoff=0.5)
+        close = self._suggestions.close_to(requested[:MAX_NAME_LENGTH])
         return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+    @cached_property
+    def _suggestions(self) -> Suggestions:
+        return Suggestions(name for name, found in self._by_name.items() if found.is_callable)
 
 
 def _priced(model: Model) -> Iterator[PricedOffer]:
     return (priced for offer in model.offers if (priced := model.price(offer)) is not None)
-
-
-def _per_token(price: TokenPrice | None) -> int:
-    return price.picodollars_per_token if price else 0
 
 
 def _not_found(why: str, requested: str) -> NotFound:
@@ -206,15 +254,19 @@ def _not_found(why: str, requested: str) -> NotFound:
 
 
 def _problems(models: tuple[Model, ...], aliases: Mapping[str, str]) -> Iterator[str]:
-    ids = Counter(model.id for model in models)
-    yield from (f"the model {name!r} stands twice" for name, count in ids.items() if count > 1)
+    ids = {model.id for model in models}
+    yield from (f"the model {name!r} stands twice" for name in _twice(model.id for model in models))
     for model in models:
-        offers = Counter((offer.provider, offer.native_id) for offer in model.offers)
-        for (provider, native_id), count in offers.items():
-            if count > 1:
-                yield f"{model.id!r}: the offer {native_id!r} of {provider!r} stands twice"
+        for provider, native_id in _twice((one.provider, one.native_id) for one in model.offers):
+            yield f"{model.id!r}: the offer {native_id!r} of {provider!r} stands twice"
     for alias, model_id in aliases.items():
         if alias in ids:
             yield f"the alias {alias!r} is the name of a model"
         if model_id not in ids:
             yield f"the alias {alias!r} leads to {model_id!r}, which does not exist"
+
+
+def _twice(values: Iterable[T]) -> Iterator[T]:
+    given = tuple(values)
+    if len(set(given)) < len(given):
+        yield from (value for value, count in Counter(given).items() if count > 1)

@@ -1,8 +1,8 @@
 """The root of the command line: serving and checking."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -35,6 +35,10 @@ from infra.cli.migrate import migrate
 from infra.cli.nodes import tell_unapplied
 from infra.cli.output import Column, echo_json, show_list
 
+if TYPE_CHECKING:
+    from domain.catalog.catalogue import Model
+
+SHOWN_NAMES = 20
 app = typer.Typer(
     name="gatewayz",
     help="A universal AI inference gateway: durable jobs, signed webhooks, one bill.",
@@ -81,11 +85,25 @@ def check(config: ConfigOption = None, data: DataOption = None) -> None:
         fail(str(problem), EXIT_UNUSABLE)
     usable = ", ".join(settings.usable_providers) or "none"
     typer.echo(f"the configuration is valid; providers: {usable}")
-    typer.echo(f"models on sale: {', '.join(one.model.id for one in sold.listed()) or 'none'}")
+    typer.echo(f"models on sale: {_shown([one.model.id for one in sold.listed()])}")
     for model, offer in sold.unpriced_offers():
-        typer.echo(f"not sold for want of a price: {model.id} at {offer.provider}")
-    for model in sold.unserved():
-        typer.echo(f"not sold, as no endpoint serves kind {model.kind}: {model.id}")
+        if model.id in settings.models:
+            typer.echo(f"not sold for want of a price: {model.id} at {offer.provider}")
+    for kind, names in _by_kind(sold.unserved()).items():
+        typer.echo(f"not sold, as no endpoint serves kind {kind}: {_shown(names)}")
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The first names, those of the configuration before the known ones, and how many more."""
+    more = len(names) - SHOWN_NAMES
+    return (", ".join(names[:SHOWN_NAMES]) or "none") + (f" and {more} more" if more > 0 else "")
+
+
+def _by_kind(models: Iterable["Model"]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for model in models:
+        names.setdefault(model.kind, []).append(model.id)
+    return names
 
 
 @app.command()

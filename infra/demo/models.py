@@ -1,4 +1,4 @@
-"""Which models the demo calls: the cheapest real ones on sale, else the simulator's."""
+"""Which models the demo calls: real ones on sale that cost little, else the simulator's."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,20 @@ from domain.inference.events import Endpoint
 from infra.offers import build_catalogue
 from infra.settings import Settings, load_settings
 
+# So many names at most stand in an answer.
+SHOWN = 20
 SIMULATOR = "simulator/"
+# Cheap, known to everybody and served for long: of thousands the cheapest is none to begin with.
+USUAL = (
+    "openai/gpt-4o-mini",
+    "google/gemini-2.5-flash-lite",
+    "deepseek/deepseek-v4-flash",
+    "meta-llama/llama-3.3-70b-instruct",
+    "mistralai/mistral-small-2603",
+    "anthropic/claude-haiku-4.5",
+    "openai/text-embedding-3-small",
+    "google/gemini-embedding-001",
+)
 
 
 class NoSuchModel(Exception):
@@ -33,7 +46,8 @@ class DemoModels:
 
 
 def choose_models(config: Path | None, wanted: str | None) -> DemoModels:
-    """Takes `wanted`, else the cheapest model of a real provider, else the simulator's.
+    """Takes `wanted`, else the cheapest model of the configuration that no simulator serves, else
+    the first of the usual ones, else the simulator's.
 
     Raises `NoSuchModel`, `SettingsProblem` and `InvalidCatalogue`.
     """
@@ -41,7 +55,9 @@ def choose_models(config: Path | None, wanted: str | None) -> DemoModels:
     listed = build_catalogue(settings).listed()
     chats = {one.model.id for one in listed if one.model.kind == "chat"}
     if wanted is not None and wanted not in chats:
-        raise NoSuchModel(f"{wanted!r} is no chat model on sale; there are {', '.join(chats)}")
+        raise NoSuchModel(
+            f"{wanted!r} is no chat model on sale; there are {', '.join(sorted(chats)[:SHOWN])}"
+        )
     chat = wanted or _cheapest(listed, settings, "chat") or f"{SIMULATOR}chat"
     embedding = None
     if not chat.startswith(SIMULATOR):
@@ -50,13 +66,18 @@ def choose_models(config: Path | None, wanted: str | None) -> DemoModels:
 
 
 def _cheapest(listed: tuple[Resolved, ...], settings: Settings, kind: ModelKind) -> str | None:
-    """The cheapest model on sale that no simulator serves."""
+    """A cheap model on sale that no simulator serves."""
     real = [
         one
         for one in listed
         if one.model.kind == kind and "simulator" not in _protocols(one, settings)
     ]
-    return min(real, key=_price).model.id if real else None
+    own = [one for one in real if one.model.id in settings.models]
+    if own:
+        return min(own, key=_price).model.id
+    on_sale = {one.model.id for one in real}
+    usual = next((name for name in USUAL if name in on_sale), None)
+    return usual or (min(real, key=_price).model.id if real else None)
 
 
 def _protocols(resolved: Resolved, settings: Settings) -> set[str]:

@@ -2,16 +2,64 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from domain.catalog.catalogue import ModelKind
 from infra.settings.section import Section
-from infra.settings.values import UsdPerMillion
+from infra.settings.values import UsdPerMillion, UsdPerRequest
 
-Capability = Literal["tools", "json_schema", "vision", "reasoning", "prefill"]
+Capability = Literal[
+    "tools",
+    "parallel_tools",
+    "json_schema",
+    "vision",
+    "pdf",
+    "audio_input",
+    "audio_output",
+    "reasoning",
+    "prefill",
+    "prompt_caching",
+    "web_search",
+    "computer_use",
+    "responses_only",
+]
+_LIKE_INPUT = "; without it that of the input."
+_LIKE_OUTPUT = "; without it that of the output."
 
 
-class OfferSettings(Section):
+class ApartSettings(Section):
+    """Prices told apart from those of the input and the output."""
+
+    cache_read: UsdPerMillion = Field(
+        default=None, description="USD per million input tokens read from the cache" + _LIKE_INPUT
+    )
+    cache_write: UsdPerMillion = Field(
+        default=None, description="USD per million input tokens written to it" + _LIKE_INPUT
+    )
+    cache_write_1h: UsdPerMillion = Field(
+        default=None,
+        description="The same for an hour; without it that of `cache_write`.",
+    )
+    input_audio: UsdPerMillion = Field(
+        default=None, description="USD per million input tokens of audio" + _LIKE_INPUT
+    )
+    reasoning: UsdPerMillion = Field(
+        default=None, description="USD per million output tokens of reasoning" + _LIKE_OUTPUT
+    )
+    output_audio: UsdPerMillion = Field(
+        default=None, description="USD per million output tokens of audio" + _LIKE_OUTPUT
+    )
+
+
+class TierSettings(ApartSettings):
+    """Prices of the whole request where the input is long."""
+
+    above_input_tokens: int = Field(gt=0, description="More input than this is long.")
+    input: UsdPerMillion = Field(description="USD per million input tokens.")
+    output: UsdPerMillion = Field(description="USD per million output tokens.")
+
+
+class OfferSettings(ApartSettings):
     """A model at a provider, at a price."""
 
     provider: str = Field(min_length=1, description="The name of a provider.")
@@ -22,10 +70,28 @@ class OfferSettings(Section):
     output: UsdPerMillion = Field(
         default=None, description="USD per million output tokens. Without it the offer is not sold."
     )
+    request: UsdPerRequest = Field(
+        default=0, description="USD for each request, beside its tokens.", validate_default=False
+    )
+    tiers: tuple[TierSettings, ...] = Field(
+        default=(), description="Prices where the input is long, by rising length."
+    )
+
+    @field_validator("tiers")
+    @classmethod
+    def _lengths_rise(cls, tiers: tuple[TierSettings, ...]) -> tuple[TierSettings, ...]:
+        lengths = [tier.above_input_tokens for tier in tiers]
+        if lengths != sorted(set(lengths)):
+            raise ValueError("a tier begins no later than the one before it")
+        return tiers
 
 
 class ModelSettings(Section):
-    """A model that customers can name, and who serves it."""
+    """A model that customers can name, and who serves it.
+
+    What is set of a model that is known without it takes the place of what is known; its offers
+    join those that are known, or take the place of the same one.
+    """
 
     kind: ModelKind = Field(default="chat", description="Which endpoints it serves.")
     context_length: int | None = Field(

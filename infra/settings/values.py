@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainValidator, SecretStr
 
 from domain.errors import InvalidRequest
-from domain.money import TokenPrice
+from domain.money import TokenPrice, usd_to_picodollars
 
 UNIT_SECONDS = {
     "ms": Decimal("0.001"),
@@ -41,7 +41,21 @@ def token_price(value: Any) -> TokenPrice | None:
         raise ValueError(error.message) from error
 
 
+def request_price(value: Any) -> int:
+    """Picodollars from a decimal figure in USD."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("a price is a decimal figure in USD")  # noqa: TRY004
+    try:
+        amount = usd_to_picodollars(str(value))
+    except InvalidRequest as error:
+        raise ValueError(error.message) from error
+    if amount < 0:
+        raise ValueError("a price is not negative")
+    return amount
+
+
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=False)]
 Pause = Annotated[float, BeforeValidator(seconds), Field(ge=0, allow_inf_nan=False)]
 UsdPerMillion = Annotated[TokenPrice | None, PlainValidator(token_price)]
+UsdPerRequest = Annotated[int, PlainValidator(request_price)]
 Secret = Annotated[SecretStr, Field(min_length=1)]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from domain.catalog.catalogue import Catalogue, InvalidCatalogue, Model, Offer, Strategy
+from domain.catalog.catalogue import Catalogue, InvalidCatalogue, Model, Strategy
+from domain.catalog.offers import Offer
 from domain.catalog.price_books import PriceBooks
 from domain.errors import InvalidRequest, NotFound
 from domain.inference.events import Endpoint, OfferRef
@@ -11,15 +12,24 @@ from domain.money import TokenPrice
 CHAT: Endpoint = "/v1/chat/completions"
 
 
-def usd(text: str) -> TokenPrice:
-    return TokenPrice.from_usd_per_million(text)
+def usd(text: str) -> int:
+    return TokenPrice.from_usd_per_million(text).picodollars_per_token
 
 
-CHEAP = Offer(provider="h1", native_id="alpha", input=usd("1.00"), output=usd("2.00"))
-DEAR = Offer(provider="h2", native_id="alpha-v2", input=usd("2.00"), output=usd("4.00"))
-UNPRICED = Offer(provider="h1", native_id="beta", input=usd("1.00"))
-ZERO = Offer(provider="h1", native_id="zero", input=usd("0"), output=usd("0"))
-VECTORS = Offer(provider="h1", native_id="vec", input=usd("0.10"))
+CHEAP = Offer(
+    provider="h1", native_id="alpha", input_picodollars=usd("1.00"), output_picodollars=usd("2.00")
+)
+DEAR = Offer(
+    provider="h2",
+    native_id="alpha-v2",
+    input_picodollars=usd("2.00"),
+    output_picodollars=usd("4.00"),
+)
+UNPRICED = Offer(provider="h1", native_id="beta", input_picodollars=usd("1.00"))
+ZERO = Offer(
+    provider="h1", native_id="zero", input_picodollars=usd("0"), output_picodollars=usd("0")
+)
+VECTORS = Offer(provider="h1", native_id="vec", input_picodollars=usd("0.10"))
 
 ALPHA = Model(id="acme/alpha", offers=(DEAR, CHEAP))
 BETA = Model(id="acme/beta", offers=(UNPRICED,))
