@@ -19,7 +19,13 @@ from domain.errors import Forbidden, StoreUnavailable, Unauthenticated
 from domain.event import Origin
 
 # What anybody may ask for. Every other path, known or not, needs a key.
-PUBLIC = frozenset({"/health", "/ready", "/metrics", "/openapi.json", "/asyncapi.json", "/docs"})
+PUBLIC = frozenset(
+    {
+        *("/health", "/ready", "/metrics", "/openapi.json", "/asyncapi.json", "/docs"),
+        "/v1/status",
+    }
+)
+PUBLIC_BELOW = "/v1/status/"
 CALLER = "gatewayz.caller"
 
 # Declared for the OpenAPI document; the reading is done in `api_key_of`.
@@ -42,6 +48,11 @@ class Caller:
     def origin(self, account_id: str | None = None) -> Origin:
         """The origin of what this request causes, in its own account unless another is named."""
         return Origin(account_id or self.account_id, "key", self.key.key_id, self.request_id)
+
+
+def is_public(path: str) -> bool:
+    """Whether anybody may ask for this path."""
+    return path in PUBLIC or path.startswith(PUBLIC_BELOW)
 
 
 def api_key_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -68,7 +79,7 @@ class Authenticated:
         self._ports = ports
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+        if scope["type"] == "http" and not is_public(scope["path"]):
             try:
                 scope[CALLER] = await self._caller(scope)
             except Unauthenticated as error:

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from api.inference_bodies import ChatBody, EmbeddingsBody
 from api.job_requests import JobRequest
 from api.schemas import DOCUMENT, REF, SCHEMAS, TEXT, reference
+from api.status_schemas import STATUS_SCHEMAS
 
 # Which object a route answers with, by its operation id.
 REPLIES = {
@@ -40,6 +41,10 @@ REPLIES = {
     "list_providers": "ProviderList",
     "list_offers": "OfferList",
     "list_projections": "ProjectionList",
+    "get_status": "Status",
+    "get_provider_status": "ProviderStatus",
+    "list_breakers": "BreakerList",
+    "reset_breaker": "Breaker",
 }
 # Refusals that do not follow from the form of a route.
 REFUSALS = {
@@ -49,6 +54,9 @@ REFUSALS = {
     "update_key": ("409",),
     "rotate_key": ("409",),
     "redrive": ("409",),
+    "reset_breaker": ("409",),
+    "get_status": ("503",),
+    "get_provider_status": ("503",),
     "create_endpoint": ("409",),
     "ping_endpoint": ("409",),
     "replay_endpoint": ("409",),
@@ -92,7 +100,7 @@ def _add_schemas(components: dict[str, Any]) -> None:
         [JobRequest, ChatBody, EmbeddingsBody], ref_template=REF + "{name}"
     )
     schemas["JobRequest"]["properties"]["body"] = {"anyOf": [chat, embeddings]}
-    components |= schemas | SCHEMAS
+    components |= schemas | SCHEMAS | STATUS_SCHEMAS
     components.pop("HTTPValidationError", None)
     components.pop("ValidationError", None)
 

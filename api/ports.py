@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from api.account_locks import AccountLocks
 from api.probes import Probes
+from api.status_pages import StatusPages
 from api.watch import StreamWatch
 from domain.access.directory import KeyDirectory
 from domain.catalog.catalogue import Catalogue
@@ -18,6 +19,7 @@ from domain.ports.payloads import Payloads
 from domain.ports.read_models import ReadModels
 from domain.ports.secrets import Secrets
 from domain.ports.webhook_sender import Pings, TargetPolicy
+from domain.providers.board import BreakerBoard
 from domain.webhooks.directory import Directory
 
 
@@ -87,4 +89,6 @@ class ApiPorts:
     probes: Probes
     abreast: Callable[[], Awaitable[int]]
     asyncapi: Callable[[], bytes]
+    breakers: BreakerBoard
+    status_pages: StatusPages = field(default_factory=StatusPages)
     endpoint_locks: AccountLocks = field(default_factory=AccountLocks)

@@ -43,7 +43,8 @@ def _object(properties: Schema, **optional: Schema) -> Schema:
     }
 
 
-def _list_of(name: str) -> Schema:
+def list_of(name: str) -> Schema:
+    """A page of a list of what has this name."""
     shape = {
         "object": {"const": "list"},
         "data": _many(reference(name)),
@@ -279,4 +280,4 @@ LISTED = (
     *("Job", "JobEvent", "Key", "Account", "LedgerEntry", "Charge"),
     *("Offer", "Provider", "DeadLetter", "Projection"),
 )
-SCHEMAS: dict[str, Schema] = {**OBJECTS, **{f"{name}List": _list_of(name) for name in LISTED}}
+SCHEMAS: dict[str, Schema] = {**OBJECTS, **{f"{name}List": list_of(name) for name in LISTED}}

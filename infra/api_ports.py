@@ -108,4 +108,5 @@ def api_ports(basis: Basis, catalogue: Catalogue, parts: ApiParts) -> ApiPorts:
         probes=probes_of(parts.vitals),
         abreast=_abreast(directories, parts.head),
         asyncapi=parts.asyncapi,
+        breakers=directories.breakers,
     )

@@ -1,9 +1,10 @@
 """The status page: how the providers are, for everybody to read. No data is null and never zero.
 
-A provider is `offline` while its own breaker is open, `degraded` while that of a model is or less
-than `DEGRADED_BELOW` of the last hour's attempts were answered, `online` when it was heard of in a
-day, else `unknown`. Its uptime is the share of attempts answered in the last day, what callers did
-wrong left out; without attempts that of probes. Percentiles are of whole answers.
+A provider is `offline` while its own breaker is open, `degraded` while that of a model is, or less
+than `DEGRADED_BELOW` of this hour's attempts were answered and there were enough to tell, or none
+was answered at all; `online` when it was heard of in a day, else `unknown`. Its uptime is the share
+of attempts answered in the last day, what callers did wrong left out; without attempts that of
+probes. Percentiles are of whole answers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -130,8 +131,9 @@ def _state(hours: Sequence[StoredRow], breakers: Sequence[StoredRow], now: int) 
         return "unknown"
     last = hours[-1]
     attempts = last["succeeded"] + last["failed"]
-    is_recent = last["hour"] == now // HOUR_MS and attempts >= ENOUGH_ATTEMPTS
-    if is_recent and last["succeeded"] < DEGRADED_BELOW * attempts:
+    is_enough = attempts >= ENOUGH_ATTEMPTS or (attempts and not last["succeeded"])
+    is_recent = last["hour"] == now // HOUR_MS
+    if is_recent and is_enough and last["succeeded"] < DEGRADED_BELOW * attempts:
         return "degraded"
     return "online" if _uptime(hours) is not None else "unknown"
 
