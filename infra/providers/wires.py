@@ -22,9 +22,11 @@ from adapters.providers.google_tokens import GoogleTokens
 from adapters.providers.http import Wire
 from adapters.providers.ollama import OllamaWire
 from adapters.providers.openai_chat import OpenAIChatWire
+from adapters.providers.own_wires import OwnWires
 from adapters.providers.vertex import VertexWire
 from adapters.providers.vertex_places import PlacedVertexWire
 from domain.dialects.chat.turns import MessageForm
+from domain.inference.events import Endpoint
 from infra.providers.addresses import NoAddress, filled, is_versioned
 from infra.providers.registry import Protocol, ProviderFacts
 from infra.settings.providers import ProviderSettings
@@ -34,6 +36,12 @@ _HEADER_OF_WIRE: Mapping[Protocol, tuple[str, str]] = {
     "openai-chat": ("authorization", BEARER),
     "openai-responses": ("authorization", BEARER),
     "gemini": ("x-goog-api-key", "{key}"),
+}
+# Every resource of Azure's has all routes of its first version.
+_AZURE_V1 = "/openai/v1"
+_ENDPOINTS: Mapping[Protocol, Endpoint] = {
+    "anthropic-messages": "/v1/messages",
+    "openai-responses": "/v1/responses",
 }
 _HEADER_WITHOUT_FACTS: Mapping[Protocol, tuple[str, str]] = {
     "anthropic-messages": ("x-api-key", "{key}"),
@@ -46,7 +54,23 @@ def build_wire(provider: ProviderSettings) -> Wire:
 
     Raises `ValueError` or `BotocoreMissing` for a credential that can be none.
     """
-    return WIRES[provider.protocol](provider)
+    usual = WIRES[provider.protocol](provider)
+    facts = provider.facts
+    if facts is None or provider.protocol != facts.protocol or not _is_known_place(provider):
+        return usual
+    own = {_ENDPOINTS[wire]: _other_wire(provider, wire) for wire in facts.own if wire in WIRES}
+    alone = {_ENDPOINTS[wire]: patterns for wire, patterns in facts.alone.items()}
+    return OwnWires(usual, own, alone) if own else usual
+
+
+def _is_known_place(provider: ProviderSettings) -> bool:
+    """Whether its other wires are where the facts say; at another address they may be missing."""
+    url = provider.base_url
+    return url is None or (provider.protocol == "azure-openai" and url.endswith(_AZURE_V1))
+
+
+def _other_wire(provider: ProviderSettings, protocol: Protocol) -> Wire:
+    return WIRES[protocol](provider.model_copy(update={"protocol": protocol}))
 
 
 def fault_of(provider: ProviderSettings) -> str | None:

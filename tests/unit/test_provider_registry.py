@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from domain.ports.provider import CallTimeouts, ProviderCall
 from infra.providers.addresses import NoAddress
 from infra.providers.environment import every_variable
 from infra.providers.registry import NOT_BUILT, ProviderFacts, registry
@@ -280,6 +282,25 @@ def test_a_region_is_known_only_where_it_is_promised(
     load: Load, text: str, name: str, expected: set[str]
 ) -> None:
     assert load(f"providers: {text}").providers[name].regions == expected
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if registry()[name].own])
+def test_a_wire_of_its_own_is_one_whose_address_is_known(name: str) -> None:
+    facts = registry()[name]
+    assert set(facts.own) <= facts.also.keys()
+    assert facts.alone.keys() <= set(facts.own)
+
+
+async def test_callers_of_a_wire_that_the_provider_has_too_go_through_it(load: Load) -> None:
+    wire = build_wire(load("providers: {moonshot: {api_key: k}}").providers["moonshot"])
+    timeouts = CallTimeouts(connect=1, first_byte=1, chunk=1, total=1)
+    body = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    call = ProviderCall("/v1/messages", "kimi-k2.6", body, False, timeouts, "req_1")
+    request = await wire.request(call)
+    assert request.url == "https://api.moonshot.ai/anthropic/v1/messages"
+    assert request.headers["authorization"] == "Bearer k"
+    chat = await wire.request(replace(call, endpoint="/v1/chat/completions"))
+    assert chat.url == "https://api.moonshot.ai/v1/chat/completions"
 
 
 class TestTheTwoRegionsOfAlibaba:
