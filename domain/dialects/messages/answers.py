@@ -69,7 +69,10 @@ def put_out(body: Mapping[str, Any]) -> int:
 
 
 def _block_size(block: Mapping[str, Any]) -> int:
-    return text_size([block.get(name) for name in ("text", "thinking", "name", "input", "content")])
+    put_out = [block.get(name) for name in ("text", "thinking", "name", "content")]
+    if given := block.get("input"):
+        put_out.append(json_text(given))
+    return text_size(put_out)
 
 
 class OutgoingMessage:
