@@ -6,18 +6,22 @@ from typing import Any
 import msgspec
 
 from api.auth import Caller
-from api.inference_bodies import read_body
+from api.choosing import Choice, Inquiry, choices
+from api.inference_bodies import Wanted, read_body
 from api.ports import ApiPorts
+from api.preferences import read_asking, without_routing
 from api.pricing import pinned
-from domain.inference.admission import estimated_input, hold_for, output_limit
+from domain.inference.admission import estimated_input
 from domain.inference.events import (
     DisconnectPolicy,
     Endpoint,
+    Fallback,
     JobAccepted,
     Lane,
-    OfferRef,
+    Telling,
     WebhookTarget,
 )
+from domain.routing.needs import needed
 from domain.sealed import Sealed
 
 _encode = msgspec.json.Encoder().encode
@@ -28,7 +32,8 @@ class Asked:
     """What is asked for; the endpoint's body stands at `place` in the request.
 
     `deadline_at` is Unix milliseconds. A request whose client waits says what becomes of it
-    `on_disconnect`. `store` keeps the answer, `keep_input` what another node needs to run it.
+    `on_disconnect`. `store` keeps the answer, `keep_input` what another node needs to run it;
+    `stream` buffers the events of a job for clients that come and go.
     """
 
     endpoint: Endpoint
@@ -41,6 +46,8 @@ class Asked:
     on_disconnect: DisconnectPolicy | None = None
     store: bool = True
     keep_input: bool = True
+    stream: bool = False
+    told_as: Telling = "job"
 
 
 async def admit(
@@ -48,27 +55,24 @@ async def admit(
 ) -> JobAccepted:
     """The acceptance of a valid request. Raises a refusal, before anything is written."""
     wanted = read_body(asked.endpoint, asked.body, asked.place)
-    resolved = ports.catalogue.resolve(wanted.model, asked.endpoint)
-    content = _encode(asked.body)
+    content = _encode(without_routing(asked.body))
     input_tokens = max(estimated_input(len(content)), wanted.token_ids)
-    output_tokens = output_limit(resolved, wanted.max_output_tokens, wanted.choices)
+    first, *others = choices(ports, _inquiry(asked, wanted, input_tokens, job_id))
+    every = (first, *others)
     sealed: Sealed | None = None
     if asked.keep_input:
         sealed = await ports.payloads.seal(caller.account_id, f"{job_id}/input", content)
     return JobAccepted(
         job_id=job_id,
         endpoint=asked.endpoint,
-        model=resolved.model.id,
+        model=first.model.id,
         requested_model=wanted.model,
         lane=asked.lane,
-        offers=tuple(
-            OfferRef(provider=offer.provider, native_id=offer.native_id)
-            for offer in resolved.offers
-        ),
-        price_version=await pinned(ports.store, ports.prices, resolved.model),
-        hold_picodollars=hold_for(resolved, input_tokens, output_tokens),
+        offers=first.refs,
+        price_version=await pinned(ports.store, ports.prices, first.model),
+        hold_picodollars=max(one.hold(input_tokens) for one in every),
         estimated_input_tokens=input_tokens,
-        max_output_tokens=output_tokens,
+        max_output_tokens=min(one.output_tokens for one in every),
         input=sealed,
         input_hash=input_hash,
         metadata=asked.metadata,
@@ -76,4 +80,24 @@ async def admit(
         webhook=asked.webhook,
         on_disconnect=asked.on_disconnect,
         store=asked.store,
+        stream=asked.stream,
+        told_as=asked.told_as,
+        fallbacks=tuple([await _fallback(ports, one) for one in others]),
     )
+
+
+def _inquiry(asked: Asked, wanted: Wanted, input_tokens: int, job_id: str) -> Inquiry:
+    body = asked.body
+    tokens = input_tokens + (wanted.max_output_tokens or 0) * wanted.choices
+    return Inquiry(
+        endpoint=asked.endpoint,
+        wanted=wanted,
+        asking=read_asking(body, asked.place, needed(body), tokens),
+        body=body,
+        request_id=job_id,
+    )
+
+
+async def _fallback(ports: ApiPorts, choice: Choice) -> Fallback:
+    version = await pinned(ports.store, ports.prices, choice.model)
+    return Fallback(model=choice.model.id, price_version=version, offers=choice.refs)

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from api.job_requests import converted
+from api.job_requests import Metadata, converted
 from domain.dialects.canonical import Untranslatable
+from domain.dialects.completions import DEFAULT_MAX_TOKENS
+from domain.dialects.responses.words import unsupported
 from domain.dialects.surfaces import SURFACES
 from domain.errors import InvalidRequest
 from domain.inference.events import Endpoint
@@ -24,11 +26,8 @@ UNPRICED = (
     "mcp_servers",
     "audio",
     "best_of",
-    "models",
     "plugins",
     "prediction",
-    "provider",
-    "route",
     "web_search_options",
 )
 STANDARD_TIERS = (None, "auto", "default", "standard_only")
@@ -83,6 +82,29 @@ class EmbeddingsBody(msgspec.Struct):
     input: str | list[Any]
 
 
+class ResponsesBody(msgspec.Struct):
+    """The part of a responses body that admission needs."""
+
+    model: Name
+    input: str | list[Any]
+    max_output_tokens: Positive | None = None
+    metadata: Metadata | None = None
+    previous_response_id: str | None = None
+    background: bool | None = None
+    store: bool | None = None
+    stream: bool | None = None
+
+
+class CompletionsBody(msgspec.Struct):
+    """The part of an old completion's body that admission needs."""
+
+    model: Name
+    prompt: str | list[Any]
+    max_tokens: Positive | None = None
+    n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
+    stream: bool | None = None
+
+
 def read_body(endpoint: Endpoint, body: dict[str, Any], place: str = "") -> Wanted:
     """What admission needs from the endpoint's body, which stands at `place` in the request.
 
@@ -115,6 +137,27 @@ def _messages(body: dict[str, Any], place: str) -> Wanted:
     return Wanted(messages.model, messages.max_tokens)
 
 
+def _responses(body: dict[str, Any], place: str) -> Wanted:
+    response = converted(body, ResponsesBody, place)
+    if place and response.previous_response_id is not None:
+        raise unsupported(_at(place, "previous_response_id"), "a job stands for itself")
+    _check_meaning("/v1/responses", body)
+    return Wanted(response.model, response.max_output_tokens)
+
+
+def _completions(body: dict[str, Any], place: str) -> Wanted:
+    completion = converted(body, CompletionsBody, place)
+    _check_meaning("/v1/completions", body)
+    return Wanted(completion.model, completion.max_tokens or DEFAULT_MAX_TOKENS, completion.n or 1)
+
+
+def metadata_of(endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, str]:
+    """The metadata of a request that is its job's too. Raises `InvalidRequest`."""
+    if endpoint != "/v1/responses" or body.get("metadata") is None:
+        return {}
+    return converted(body["metadata"], Metadata, "metadata")
+
+
 def _embeddings(body: dict[str, Any], place: str) -> Wanted:
     embeddings = converted(body, EmbeddingsBody, place)
     if not embeddings.input:
@@ -132,6 +175,8 @@ _READERS: Mapping[Endpoint, Callable[[dict[str, Any], str], Wanted]] = {
     "/v1/chat/completions": _chat,
     "/v1/messages": _messages,
     "/v1/embeddings": _embeddings,
+    "/v1/responses": _responses,
+    "/v1/completions": _completions,
 }
 
 

@@ -17,9 +17,11 @@ from api.answers import (
     serving_headers,
     streamed_whole,
 )
-from api.auth import authenticate, ports_of
+from api.auth import Caller, authenticate, ports_of
 from api.idempotency import id_for, idempotency_key
+from api.inference_bodies import metadata_of
 from api.job_requests import read_document
+from api.preferences import without_routing
 from api.replays import replay
 from api.requests import body_of, request_id_of
 from api.streamed import RUN_LOST, Batch, StreamedAnswer, until_left
@@ -43,9 +45,15 @@ async def serve(request: Request) -> Response:
     The hold is durable before a provider is called, and the charge before the last byte is sent.
     """
     endpoint = cast("Endpoint", request.scope["path"])
-    ports, caller = ports_of(request), authenticate(request, "inference")
-    body = _object(read_document(await body_of(request)))
-    stream = _is_streamed(endpoint, body)
+    caller = authenticate(request, "inference")
+    return await serve_body(request, caller, endpoint, await object_of(request))
+
+
+async def serve_body(
+    request: Request, caller: Caller, endpoint: Endpoint, body: dict[str, Any]
+) -> Response:
+    """The same for a body that was read."""
+    ports, stream = ports_of(request), _is_streamed(endpoint, body)
     key = idempotency_key(request.headers.get("idempotency-key"))
     job_id = id_for(ports, caller.account_id, Kind.JOB, key)
     input_hash = await input_hash_of(ports, caller, {"endpoint": endpoint, "body": body})
@@ -54,7 +62,9 @@ async def serve(request: Request) -> Response:
     asked = _asked(endpoint, body, caller.key.on_disconnect, is_repeatable=key is not None)
     accepted = await admit(ports, caller, asked, job_id, input_hash)
     try:
-        attached = await ports.interactive.begin(accepted, body, caller.origin(), stream=stream)
+        attached = await ports.interactive.begin(
+            accepted, without_routing(body), caller.origin(), stream=stream
+        )
     except Conflict:  # the same Idempotency-Key, at the same moment
         made = await ports.store.read_stream(job_id)
         return await replay(request, caller, made, input_hash, body, stream=stream)
@@ -64,7 +74,9 @@ async def serve(request: Request) -> Response:
     return await _whole(request, accepted, attached)
 
 
-def _object(document: Any) -> dict[str, Any]:
+async def object_of(request: Request) -> dict[str, Any]:
+    """The body, which must be a JSON object."""
+    document = read_document(await body_of(request))
     if not isinstance(document, dict):
         raise InvalidRequest("the body must be a JSON object")
     return document
@@ -77,10 +89,14 @@ def _is_streamed(endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
 def _asked(
     endpoint: Endpoint, body: dict[str, Any], policy: DisconnectPolicy, *, is_repeatable: bool
 ) -> Asked:
-    is_kept = policy == "finish_and_store"
+    # OpenAI keeps a response unless it is told not to, so that a later one can go on with it.
+    is_kept = policy == "finish_and_store" or (
+        endpoint == "/v1/responses" and body.get("store") is not False
+    )
     return Asked(
         endpoint=endpoint,
         body=body,
+        metadata=metadata_of(endpoint, body),
         lane="interactive",
         on_disconnect=policy,
         store=is_kept or is_repeatable,

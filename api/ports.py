@@ -11,6 +11,7 @@ from api.watch import StreamWatch
 from domain.access.directory import KeyDirectory
 from domain.catalog.catalogue import Catalogue
 from domain.catalog.price_books import PriceBooks
+from domain.ports.answer_streams import AnswerStreams
 from domain.ports.clock import Clock, Ids
 from domain.ports.event_store import DeadLetter, EventStore
 from domain.ports.interactive import Interactive
@@ -20,6 +21,8 @@ from domain.ports.read_models import ReadModels
 from domain.ports.secrets import Secrets
 from domain.ports.webhook_sender import Pings, TargetPolicy
 from domain.providers.board import BreakerBoard
+from domain.routing.candidates import ProviderFacts
+from domain.routing.routes import Routes
 from domain.webhooks.directory import Directory
 
 
@@ -72,6 +75,8 @@ class ApiPorts:
     keys: KeyDirectory
     keys_follower: DirectoryFollower
     catalogue: Catalogue
+    routes: Routes
+    provider_facts: Mapping[str, ProviderFacts]
     prices: PriceBooks
     read_models: ReadModels
     projector: ReadModelFollower
@@ -91,4 +96,5 @@ class ApiPorts:
     asyncapi: Callable[[], bytes]
     breakers: BreakerBoard
     status_pages: StatusPages = field(default_factory=StatusPages)
+    streams: AnswerStreams | None = None
     endpoint_locks: AccountLocks = field(default_factory=AccountLocks)

@@ -12,10 +12,12 @@ from domain.access.opening import OpeningPorts
 from domain.catalog.catalogue import Catalogue
 from domain.errors import Conflict, VersionConflict
 from domain.ports.event_store import DeadLetter
+from domain.routing.routes import Routes
 from infra.directories import Directories
 from infra.first_admin import ensure_admin
 from infra.making import Basis
 from infra.offers import provider_objects
+from infra.provider_facts import provider_facts
 from infra.version import VERSION
 from infra.vitals import Vitals
 from workers.attached import InteractiveRuns
@@ -34,6 +36,7 @@ class ApiParts:
     resolver: ThreadPoolResolver
     deliveries: Deliveries
     interactive: InteractiveRuns
+    routes: Routes
     redrive: Callable[[DeadLetter], Awaitable[None]]
     vitals: Vitals
     head: Callable[[], Awaitable[int]]
@@ -85,6 +88,8 @@ def api_ports(basis: Basis, catalogue: Catalogue, parts: ApiParts) -> ApiPorts:
     return ApiPorts(
         store=storage.store,
         interactive=parts.interactive,
+        routes=parts.routes,
+        provider_facts=provider_facts(basis.settings),
         source=storage.store.log,
         payloads=storage.payloads,
         secrets=storage.secrets,
@@ -108,5 +113,6 @@ def api_ports(basis: Basis, catalogue: Catalogue, parts: ApiParts) -> ApiPorts:
         probes=probes_of(parts.vitals),
         abreast=_abreast(directories, parts.head),
         asyncapi=parts.asyncapi,
+        streams=basis.streams,
         breakers=directories.breakers,
     )

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from adapters.crypto.answer_streams import SealedStreams
+from adapters.memory.stream_buffers import MemoryStreamBuffers
 from adapters.sqlite.event_store import SqliteEventStore
 from api.app import create_app
 from api.ports import ApiPorts
+from domain.ports.stream_buffers import BufferBounds
 from infra.api_ports import ApiParts, api_ports, prepare_to_serve
 from infra.directories import load_directories
 from infra.making import Basis
@@ -62,7 +65,9 @@ async def engine(
     catalogue = build_catalogue(settings)
     async with open_embedded_storage(settings) as storage:
         directories = await load_directories(storage)
-        basis = Basis(settings, storage, directories, new_node_id())
+        buffers = MemoryStreamBuffers(storage.clock, BufferBounds())
+        streams = SealedStreams(buffers, storage.payloads)
+        basis = Basis(settings, storage, directories, new_node_id(), streams)
         await prepare_to_serve(basis, show_admin_key)
         async with build_workforce(basis, storage.store) as workforce:
             tasks = Tasks()
@@ -91,6 +96,7 @@ def _api_parts(store: SqliteEventStore, workforce: Workforce, tasks: Tasks) -> A
         workforce.resolver,
         workforce.deliveries,
         workforce.interactive,
+        workforce.routes,
         workforce.redrive,
         _vitals(store, workforce, tasks),
         head,

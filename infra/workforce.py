@@ -14,6 +14,7 @@ from adapters.webhooks.resolver import ThreadPoolResolver
 from api.watch import StreamWatch
 from domain.errors import NotFound, StoreUnavailable
 from domain.ports.event_store import DeadLetter
+from domain.routing.routes import Routes
 from infra.directories import Directories
 from infra.making import (
     DELIVERY_DNS_THREADS,
@@ -23,6 +24,7 @@ from infra.making import (
     make_deliveries,
     make_dispatcher,
     make_health,
+    make_routes,
     make_running,
     webhook_sender,
 )
@@ -47,6 +49,7 @@ class Workforce:
     dispatcher: Dispatcher
     running: RunningJobs
     interactive: InteractiveRuns
+    routes: Routes
     drain_seconds: float
     deliveries: Deliveries
     deliverer: Deliverer
@@ -111,6 +114,7 @@ async def build_workforce(basis: Basis, store: SqliteEventStore) -> AsyncIterato
                 make_dispatcher(basis, ports, store, running, sole_worker=True),
                 running,
                 InteractiveRuns(ports, running, basis.node_id),
+                make_routes(basis, health),
                 basis.settings.dispatch.drain_timeout,
                 deliveries,
                 Deliverer(deliveries, store, storage.clock, DeliveryLimits()),

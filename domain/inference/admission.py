@@ -3,7 +3,6 @@
 from domain.catalog.catalogue import Resolved
 from domain.errors import InvalidRequest
 from domain.rating.estimate import tokens_to_hold
-from domain.rating.rate import worst_case
 
 # The output limit of a model that states none.
 DEFAULT_OUTPUT_TOKENS = 4_096
@@ -24,11 +23,6 @@ def output_limit(resolved: Resolved, asked: int | None, choices: int) -> int:
             param="body.max_tokens",
         )
     return asked * choices
-
-
-def hold_for(resolved: Resolved, input_tokens: int, output_tokens: int) -> int:
-    """The worst case in picodollars: the dearest offer that may serve the request."""
-    return worst_case(input_tokens, output_tokens, resolved.offers)
 
 
 def estimated_input(size: int) -> int:

@@ -28,6 +28,14 @@ _KEPT: dict[DataPolicy, frozenset[DataHandling]] = {
 FREE = ":free"
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderFacts:
+    """Where a provider handles requests (nowhere known of: empty), and what it does with them."""
+
+    regions: frozenset[str] = frozenset()
+    data_handling: DataHandling = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """An offer that might serve; prices are in picodollars per token, the context in tokens.

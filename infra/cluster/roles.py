@@ -29,12 +29,14 @@ from infra.making import (
     job_ports,
     make_deliveries,
     make_health,
+    make_routes,
     make_running,
     webhook_sender,
 )
 from infra.offers import build_catalogue
 from infra.settings import Settings
 from workers.attached import InteractiveRuns
+from workers.node_health import NodeHealth
 from workers.projector import Projector
 from workers.read_model_watch import ReadModelWatch
 from workers.webhooks.intake import WebhookIntake
@@ -64,13 +66,15 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
         node.tasks.start("watch", watch.run())
         node.tasks.start("read models", read_models.run())
         vitals = node.vitals(read_models=read_models, lag_matters=False)
-        interactive = await stack.enter_async_context(_interactive(node, basis))
+        health = make_health(basis)
+        interactive = await stack.enter_async_context(_interactive(node, basis, health))
         parts = ApiParts(
             read_models,
             watch,
             resolver,
             make_deliveries(basis, sender),
             interactive,
+            make_routes(basis, health),
             _redrive(basis, node),
             vitals,
             storage.store.head,
@@ -81,9 +85,10 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
 
 
 @asynccontextmanager
-async def _interactive(node: ClusterNode, basis: Basis) -> AsyncIterator[InteractiveRuns]:
+async def _interactive(
+    node: ClusterNode, basis: Basis, health: NodeHealth
+) -> AsyncIterator[InteractiveRuns]:
     """What runs requests at once on this node; at the end, what runs is let end."""
-    health = make_health(basis)
     session, running = HttpSession(), make_running(basis)
     runs = InteractiveRuns(
         job_ports(basis, attempt_engine(basis, session, health)), running, node.node_id

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from domain.routing.candidates import DataHandling
 from infra.providers.addresses import NoAddress, address, regions_of
 from infra.providers.registry import NOT_BUILT, Protocol, ProviderFacts, registry
 from infra.settings.section import Section, require_none
@@ -99,6 +100,16 @@ class ProviderSettings(Section):
         default=False,
         description="Of AWS and Google Cloud: whatever the machine itself is allowed.",
     )
+    handled_in: tuple[str, ...] = Field(
+        default=(),
+        description="The regions in which requests are handled, as the operator vouches for: "
+        "requests that name regions go nowhere else.",
+    )
+    data_handling: DataHandling = Field(
+        default="unknown",
+        description="What becomes of prompts and answers there, as the operator vouches for: "
+        "`forgets`, `retains`, `trains`.",
+    )
     unset_variables: tuple[str, ...] = Field(
         default=(), description="Filled in while reading: the variables that were not set."
     )
@@ -149,6 +160,8 @@ class ProviderSettings(Section):
     @property
     def regions(self) -> frozenset[str]:
         """The regions in which requests may be handled; none where nothing is promised."""
+        if self.handled_in:
+            return frozenset(self.handled_in)
         # An address of the operator's own may lead anywhere.
         if self.facts is None or (self.base_url is not None and self.facts.region != "self"):
             return frozenset()

@@ -1,0 +1,167 @@
+"""Who may serve a request: its models, and their offers in the order to be asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from api.inference_bodies import Wanted
+from api.ports import ApiPorts
+from api.preferences import Asking
+from domain.catalog.catalogue import Model, Resolved
+from domain.catalog.events import PricedOffer
+from domain.errors import InvalidRequest
+from domain.inference.admission import output_limit
+from domain.inference.events import Endpoint, OfferRef
+from domain.rating.rate import worst_case
+from domain.routing.candidates import NO_PREFERENCES, Candidate, Preferences, ProviderFacts
+from domain.routing.needs import texts
+from domain.routing.routers import CallableModel, choose, router_mode
+
+# A model chosen for the prompt may be followed by so many others.
+ROUTED_MODELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model that may answer, its offers in order, and the most output tokens it can bring."""
+
+    model: Model
+    offers: tuple[PricedOffer, ...]
+    output_tokens: int
+
+    @property
+    def refs(self) -> tuple[OfferRef, ...]:
+        return tuple(
+            OfferRef(provider=offer.provider, native_id=offer.native_id) for offer in self.offers
+        )
+
+    def hold(self, input_tokens: int) -> int:
+        """The most that an answer can cost, in picodollars."""
+        return worst_case(input_tokens, self.output_tokens, self.offers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """A request as far as the choice of who serves it goes."""
+
+    endpoint: Endpoint
+    wanted: Wanted
+    asking: Asking
+    body: Mapping[str, Any]
+    request_id: str
+
+
+def choices(ports: ApiPorts, inquiry: Inquiry) -> tuple[Choice, ...]:
+    """The models that may answer, the one asked for first.
+
+    Raises `NotFound` and `InvalidRequest` when the first may not.
+    """
+    first, *others = _models(ports, inquiry)
+    chosen = [_choice(ports, inquiry, first)]
+    for resolved in others:
+        try:
+            chosen.append(_choice(ports, inquiry, resolved))
+        except InvalidRequest:  # what it cannot take is no reason to refuse the first
+            continue
+    return tuple(chosen)
+
+
+def _models(ports: ApiPorts, inquiry: Inquiry) -> list[Resolved]:
+    catalogue, endpoint = ports.catalogue, inquiry.endpoint
+    mode = router_mode(inquiry.wanted.model)
+    if mode is None:
+        names: Sequence[str] = (inquiry.wanted.model, *inquiry.asking.fallbacks)
+        return [catalogue.resolve(name, endpoint) for name in dict.fromkeys(names)]
+    found = choose(texts(inquiry.body), mode, _callable_models(ports, inquiry))
+    if not found:
+        raise InvalidRequest("no model may be chosen from", param="model")
+    return [catalogue.resolve(name, endpoint) for name in found[:ROUTED_MODELS]]
+
+
+def _callable_models(ports: ApiPorts, inquiry: Inquiry) -> list[CallableModel]:
+    needed = inquiry.asking.wanted.capabilities
+    return [
+        CallableModel(
+            id=resolved.model.id,
+            price_picodollars=min(
+                offer.input_picodollars + offer.output_picodollars for offer in resolved.offers
+            ),
+        )
+        for resolved in ports.catalogue.listed()
+        if resolved.model.kind == "chat" and needed <= _known(resolved.model.capabilities, needed)
+    ]
+
+
+def _choice(ports: ApiPorts, inquiry: Inquiry, resolved: Resolved) -> Choice:
+    model, wanted = resolved.model, inquiry.wanted
+    output_tokens = output_limit(resolved, wanted.max_output_tokens, wanted.choices)
+    asking = inquiry.asking
+    ordered = ports.routes.order(
+        model.id,
+        _candidates(ports, resolved, asking.wanted),
+        inquiry.request_id,
+        ports.clock.now(),
+        wanted=asking.wanted,
+        strategy=asking.strategy,
+    )
+    if not ordered.candidates:
+        raise _nobody(model, {left.reason for left in ordered.left_out})
+    by_ref = {(offer.provider, offer.native_id): offer for offer in resolved.offers}
+    offers = tuple(by_ref[one.provider, one.native_id] for one in ordered.candidates)
+    return Choice(model, offers, output_tokens)
+
+
+def _candidates(ports: ApiPorts, resolved: Resolved, wanted: Preferences) -> list[Candidate]:
+    if wanted is NO_PREFERENCES:  # nothing is asked that more would have to be known for
+        return [_candidate(offer) for offer in resolved.offers]
+    return [
+        _with_facts(ports, resolved.model, _candidate(offer), wanted) for offer in resolved.offers
+    ]
+
+
+def _candidate(offer: PricedOffer) -> Candidate:
+    return Candidate(
+        provider=offer.provider,
+        native_id=offer.native_id,
+        input_picodollars=offer.input_picodollars,
+        output_picodollars=offer.output_picodollars,
+    )
+
+
+def _with_facts(
+    ports: ApiPorts, model: Model, candidate: Candidate, wanted: Preferences
+) -> Candidate:
+    facts = ports.provider_facts.get(candidate.provider, ProviderFacts())
+    offer = next(
+        one
+        for one in model.offers
+        if (one.provider, one.native_id) == (candidate.provider, candidate.native_id)
+    )
+    can = model.capabilities if offer.capabilities is None else offer.capabilities
+    return replace(
+        candidate,
+        regions=facts.regions,
+        data_handling=facts.data_handling,
+        capabilities=_known(can, wanted.capabilities),
+        context_length=offer.context_length or model.context_length,
+    )
+
+
+def _known(can: Sequence[str], needed: frozenset[str]) -> frozenset[str]:
+    """What can be done; where nothing is told anything may be asked."""
+    return frozenset(can) or needed
+
+
+_WHY: Mapping[str, tuple[str, str]] = {
+    "capability": ("unsupported_parameter", "cannot do what the request asks for"),
+    "context": ("context_length_exceeded", "takes less than the prompt and the output asked for"),
+    "region": ("no_permitted_provider", "has no provider in the regions allowed"),
+    "data_policy": ("no_permitted_provider", "has no provider with the data policy asked for"),
+    "price": ("no_permitted_provider", "has no provider at the price asked for"),
+}
+
+
+def _nobody(model: Model, reasons: set[Any]) -> InvalidRequest:
+    told = next((_WHY[reason] for reason in _WHY if reason in reasons), None)
+    code, why = told or ("no_permitted_provider", "has none of the providers asked for")
+    return InvalidRequest(f"{model.id} {why}", code=code, param="model")
