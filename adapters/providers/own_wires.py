@@ -1,6 +1,9 @@
-"""A provider that speaks several wires: callers of one of them go through that one."""
+"""A provider that speaks several wires: callers of one of them go through that one.
 
-from collections.abc import Mapping
+Some of its models may answer on one of them alone, or at another address.
+"""
+
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from adapters.providers.http import HttpRequest, Wire
@@ -12,21 +15,19 @@ from domain.ports.provider import ProviderCall, ProviderFailure
 class OwnWires:
     """See `adapters.providers.http.Wire`.
 
-    `usual` takes the calls of every endpoint that has no wire of its own. Models whose native id
-    fits a pattern of `alone` answer on that wire and on no other.
+    Models whose native id fits a pattern of `alone` answer on that wire and on no other. `usual`
+    takes the calls of every endpoint that has no wire of its own.
     """
 
     def __init__(
         self,
         usual: Wire,
         wires: Mapping[Endpoint, Wire],
-        alone: Mapping[Endpoint, tuple[str, ...]],
+        alone: Sequence[tuple[Wire, tuple[str, ...]]],
     ) -> None:
         self._usual = usual
         self._wires = wires
-        self._alone = tuple(
-            (wires[endpoint], patterns) for endpoint, patterns in alone.items() if endpoint in wires
-        )
+        self._alone = alone
 
     async def request(self, call: ProviderCall) -> HttpRequest:
         return await self._wire(call).request(call)

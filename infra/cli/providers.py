@@ -43,7 +43,7 @@ def list_(
 ) -> None:
     """Lists every provider: what enables it, and if it is not enabled, what is missing."""
     settings = loaded(config)
-    offers = Counter(offer.provider for model in settings.models.values() for offer in model.offers)
+    offers = _offers(settings)
     rows = [
         _row(name, provider, offers[name])
         for name, provider in settings.providers.items()
@@ -73,6 +73,21 @@ def check(
     show_list(as_json, map(asdict, findings), CHECKED)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _offers(settings: "Settings") -> Counter[str]:
+    """How many priced models each provider has, whether it is enabled or not."""
+    from infra.model_data.loading import known_models
+
+    known = Counter(
+        offer.provider
+        for model in known_models()
+        if model.id not in settings.models
+        for offer in model.offers
+    )
+    return known + Counter(
+        offer.provider for model in settings.models.values() for offer in model.offers
+    )
 
 
 def _chosen(settings: "Settings", names: list[str]) -> Mapping[str, "ProviderSettings"]:

@@ -80,6 +80,13 @@ def completed(host: str, facts: ProviderFacts, values: Mapping[str, str]) -> str
     return f"{url.rstrip('/')}/{path}"
 
 
+def moved(route: str, host_of: str) -> str:
+    """The path of `route` at the scheme and host of another address."""
+    scheme, _, rest = host_of.partition("://")
+    path = route.partition("://")[2].partition("/")[2]
+    return f"{scheme}://{rest.partition('/')[0]}/{path}"
+
+
 def _scheme(host: str) -> str:
     name = host.partition(":")[0]
     local = name in ("localhost", "0.0.0.0") or name.replace(".", "").isdigit()  # noqa: S104

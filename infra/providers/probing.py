@@ -87,6 +87,24 @@ async def _check(
         return Finding(name, ok=False, problem=problem.message)
 
 
+async def ask_for_list(
+    name: str, provider: ProviderSettings, session: HttpSession, timeout_seconds: float
+) -> Finding | None:
+    """A finding by the listing of models alone; None when it has none that proves something."""
+    probe = _Probe(name, provider, session)
+    listing = probe.listing()
+    if listing is None:
+        return None
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            finding = await probe.ask_for_list(listing)
+    except (TimeoutError, aiohttp.ClientError):
+        return Finding(name, ok=False, problem="it cannot be reached")
+    except (ProviderFailure, Untranslatable):
+        return None
+    return None if finding.status in {404, 405} else finding
+
+
 class _Probe:
     """The questions to one provider."""
 
@@ -96,14 +114,14 @@ class _Probe:
         self._session = session
 
     async def ask(self) -> Finding:
-        listing = self._listing()
+        listing = self.listing()
         if listing is None:
             return await self._ask_for_no_model()
-        finding = await self._ask_for_list(listing)
+        finding = await self.ask_for_list(listing)
         unlisted = finding.status in (404, 405) and self._provider.facts is None
         return await self._ask_for_no_model() if unlisted else finding
 
-    def _listing(self) -> ModelsFacts | None:
+    def listing(self) -> ModelsFacts | None:
         """The listing, if reading it proves something."""
         provider = self._provider
         if provider.protocol in _SIGNED or provider.client_secret is not None:
@@ -114,7 +132,7 @@ class _Probe:
         proves = listing is not None and (listing.auth or provider.api_key is None)
         return listing if proves and provider.protocol == provider.facts.protocol else None
 
-    async def _ask_for_list(self, listing: ModelsFacts) -> Finding:
+    async def ask_for_list(self, listing: ModelsFacts) -> Finding:
         credential = credential_of(self._provider)
         status, headers, content, took = await self._sent(
             "GET", credential.url(self._url(listing.path)), credential.headers(), None

@@ -70,7 +70,8 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     - `base_url` is for `protocol`; `also` has the addresses of its other wires, `hosts` those of
       its regions. `{location}`, `{resource}` and the like stand for settings.
     - `own` are those of `also` through which callers of the same wire go; `alone` the models
-      (patterns of their names) that answer on one of them and nowhere else.
+      (patterns of their names) that answer on one of them and nowhere else; `elsewhere`, by
+      pattern, the address of models that have another one, where no quirks are known.
     - `header`, `scheme`, `headers`, `query`: how the credential is sent, and what goes with it; a
       header whose setting is not set is left out.
     - `variables`: the variables of the environment that a setting is read from, the first wins.
@@ -90,6 +91,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     also: Mapping[Protocol, str] = {}
     own: tuple[Protocol, ...] = ()
     alone: Mapping[Protocol, tuple[str, ...]] = {}
+    elsewhere: Mapping[str, str] = {}
     header: str = "Authorization"
     scheme: str = "Bearer {key}"
     headers: Mapping[str, str] = {}

@@ -1,6 +1,7 @@
 """The wire of a provider, by its protocol: the one table that knows every wire adapter."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -27,7 +28,7 @@ from adapters.providers.vertex import VertexWire
 from adapters.providers.vertex_places import PlacedVertexWire
 from domain.dialects.chat.turns import MessageForm
 from domain.inference.events import Endpoint
-from infra.providers.addresses import NoAddress, filled, is_versioned
+from infra.providers.addresses import NoAddress, filled, is_versioned, moved
 from infra.providers.registry import Protocol, ProviderFacts
 from infra.settings.providers import ProviderSettings
 
@@ -37,8 +38,8 @@ _HEADER_OF_WIRE: Mapping[Protocol, tuple[str, str]] = {
     "openai-responses": ("authorization", BEARER),
     "gemini": ("x-goog-api-key", "{key}"),
 }
-# Every resource of Azure's has all routes of its first version.
-_AZURE_V1 = "/openai/v1"
+# In an address: the host is the customer's own, and has every route.
+_SETTING = "{"
 _ENDPOINTS: Mapping[Protocol, Endpoint] = {
     "anthropic-messages": "/v1/messages",
     "openai-responses": "/v1/responses",
@@ -56,21 +57,38 @@ def build_wire(provider: ProviderSettings) -> Wire:
     """
     usual = WIRES[provider.protocol](provider)
     facts = provider.facts
-    if facts is None or provider.protocol != facts.protocol or not _is_known_place(provider):
+    if facts is None or provider.protocol != facts.protocol:
         return usual
-    own = {_ENDPOINTS[wire]: _other_wire(provider, wire) for wire in facts.own if wire in WIRES}
-    alone = {_ENDPOINTS[wire]: patterns for wire, patterns in facts.alone.items()}
-    return OwnWires(usual, own, alone) if own else usual
+    own = {wire: _other_wire(provider, facts, wire) for wire in facts.own if wire in WIRES}
+    alone = [
+        (wire, facts.alone[name]) for name, wire in own.items() if wire and name in facts.alone
+    ]
+    alone += _elsewhere(provider, facts)
+    by_endpoint = {_ENDPOINTS[name]: wire for name, wire in own.items() if wire}
+    return OwnWires(usual, by_endpoint, alone) if by_endpoint or alone else usual
 
 
-def _is_known_place(provider: ProviderSettings) -> bool:
-    """Whether its other wires are where the facts say; at another address they may be missing."""
-    url = provider.base_url
-    return url is None or (provider.protocol == "azure-openai" and url.endswith(_AZURE_V1))
+def _other_wire(
+    provider: ProviderSettings, facts: ProviderFacts, protocol: Protocol
+) -> Wire | None:
+    """Another wire of the provider's, where its address can be known."""
+    changes: dict[str, Any] = {"protocol": protocol}
+    if provider.base_url is not None:
+        if _SETTING not in facts.base_url:
+            return None  # what another address than the known one speaks is not known
+        changes["base_url"] = moved(facts.also[protocol], provider.base_url)
+    return WIRES[protocol](provider.model_copy(update=changes))
 
 
-def _other_wire(provider: ProviderSettings, protocol: Protocol) -> Wire:
-    return WIRES[protocol](provider.model_copy(update={"protocol": protocol}))
+def _elsewhere(
+    provider: ProviderSettings, facts: ProviderFacts
+) -> list[tuple[Wire, tuple[str, ...]]]:
+    if provider.base_url is not None:
+        return []
+    credential = credential_of(provider)
+    return [
+        (OpenAIChatWire(url, credential), (pattern,)) for pattern, url in facts.elsewhere.items()
+    ]
 
 
 def fault_of(provider: ProviderSettings) -> str | None:
@@ -112,6 +130,8 @@ def _headers(facts: ProviderFacts, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _query(provider: ProviderSettings, facts: ProviderFacts) -> Mapping[str, str]:
+    if provider.protocol != facts.protocol:
+        return {}
     if is_versioned(facts, provider.in_address):
         return {**facts.query, "api-version": provider.in_address["api_version"]}
     return facts.query

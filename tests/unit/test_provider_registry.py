@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from adapters.providers.http import HttpRequest
+from domain.inference.events import Endpoint
 from domain.ports.provider import CallTimeouts, ProviderCall
 from infra.providers.addresses import NoAddress
 from infra.providers.environment import every_variable
@@ -291,16 +292,57 @@ def test_a_wire_of_its_own_is_one_whose_address_is_known(name: str) -> None:
     assert facts.alone.keys() <= set(facts.own)
 
 
-async def test_callers_of_a_wire_that_the_provider_has_too_go_through_it(load: Load) -> None:
-    wire = build_wire(load("providers: {moonshot: {api_key: k}}").providers["moonshot"])
+async def asked(provider: ProviderSettings, endpoint: Endpoint, model: str) -> HttpRequest:
     timeouts = CallTimeouts(connect=1, first_byte=1, chunk=1, total=1)
     body = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
-    call = ProviderCall("/v1/messages", "kimi-k2.6", body, False, timeouts, "req_1")
-    request = await wire.request(call)
-    assert request.url == "https://api.moonshot.ai/anthropic/v1/messages"
+    call = ProviderCall(endpoint, model, body, False, timeouts, "req_1")
+    return await build_wire(provider).request(call)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("/v1/messages", "https://api.moonshot.ai/anthropic/v1/messages"),
+        ("/v1/chat/completions", "https://api.moonshot.ai/v1/chat/completions"),
+    ],
+)
+async def test_callers_of_a_wire_that_the_provider_has_too_go_through_it(
+    load: Load, endpoint: Endpoint, url: str
+) -> None:
+    provider = load("providers: {moonshot: {api_key: k}}").providers["moonshot"]
+    request = await asked(provider, endpoint, "kimi-k2.6")
+    assert request.url == url
     assert request.headers["authorization"] == "Bearer k"
-    chat = await wire.request(replace(call, endpoint="/v1/chat/completions"))
-    assert chat.url == "https://api.moonshot.ai/v1/chat/completions"
+
+
+async def test_at_an_address_of_ones_own_all_go_through_the_one_wire(load: Load) -> None:
+    text = "providers: {moonshot: {api_key: k, base_url: 'http://proxy/v1'}}"
+    request = await asked(load(text).providers["moonshot"], "/v1/messages", "kimi-k2.6")
+    assert request.url == "http://proxy/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    "settings", ["resource: res", "base_url: 'https://res.services.ai.azure.com/models'"]
+)
+async def test_a_model_that_has_one_wire_alone_is_asked_through_it(
+    load: Load, settings: str
+) -> None:
+    provider = load(f"providers: {{azure-ai-foundry: {{api_key: k, {settings}}}}}").providers[
+        "azure-ai-foundry"
+    ]
+    claude = await asked(provider, "/v1/chat/completions", "claude-haiku-4-5")
+    assert claude.url == "https://res.services.ai.azure.com/anthropic/v1/messages"
+    assert claude.headers["api-key"] == "k"
+    other = await asked(provider, "/v1/chat/completions", "grok-3")
+    assert other.url.startswith("https://res.services.ai.azure.com/models/chat/completions?")
+
+
+async def test_a_model_that_has_another_address_is_asked_there(load: Load) -> None:
+    provider = load("providers: {perplexity: {api_key: k}}").providers["perplexity"]
+    here = await asked(provider, "/v1/chat/completions", "sonar-pro")
+    there = await asked(provider, "/v1/chat/completions", "openai/gpt-5.5")
+    assert here.url == "https://api.perplexity.ai/chat/completions"
+    assert there.url == "https://api.perplexity.ai/router/v1/chat/completions"
 
 
 class TestTheTwoRegionsOfAlibaba:
