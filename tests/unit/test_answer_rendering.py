@@ -16,6 +16,7 @@ from domain.dialects.canonical import (
     ToolCall,
 )
 from domain.dialects.chat.replies import ChunkReader
+from domain.dialects.collecting import Collector
 from domain.dialects.messages.replies import EventReader
 from domain.dialects.messages.words import usage_object
 from domain.dialects.pieces import (
@@ -284,6 +285,13 @@ def read(stream: Iterable[dict[str, Any]], *, done: bool = True) -> list[Piece]:
     return [*pieces, *reader.done()] if done else pieces
 
 
+def collected(pieces: Iterable[Piece]) -> Choice:
+    collector = Collector()
+    for piece in pieces:
+        collector.add(piece)
+    return collector.answer().choices[0]
+
+
 def choice(finish: str | None = None, **delta: Any) -> dict[str, Any]:
     return {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
@@ -300,6 +308,30 @@ def choice(finish: str | None = None, **delta: Any) -> dict[str, Any]:
 )
 def test_reasoning_is_read_under_each_of_its_names(delta: dict[str, Any]) -> None:
     assert read([choice(**delta)], done=False) == [ThinkingDelta("hm")]
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        ["<think>hm</think>a"],
+        ["<th", "ink>\nh", "m</", "think>\n\n", "a"],
+        ["\n<think>", "hm", "</think>", "", "\n", "a"],
+    ],
+)
+def test_reasoning_that_leads_the_text_in_tags_is_told_from_it(fragments: list[str]) -> None:
+    told = collected(read([choice(content=fragment) for fragment in fragments]))
+    assert told.parts == (Thinking(text="hm"), Text("a"))
+
+
+@pytest.mark.parametrize("text", ["a <think>b</think>", "<b>", "<thi", "\n", "<think", "a < b"])
+def test_text_that_only_looks_like_a_tag_stays_text(text: str) -> None:
+    told = collected(read([choice(content=one) for one in text]))
+    assert told.parts == (Text(text),)
+
+
+def test_reasoning_that_was_cut_short_is_no_text() -> None:
+    told = collected(read([choice(content="<think>hm</th"), choice("length")]))
+    assert told.parts == (Thinking(text="hm</th"),)
 
 
 def test_a_first_chunk_without_choices_and_usage_after_the_end_do_no_harm() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.dialects.canonical import FinishReason
 from domain.dialects.chat.reasoning import google_signature, reasoning_text, vendor_of
+from domain.dialects.chat.think_tags import ThinkTags
 from domain.dialects.fields import fragment, json_text, made_up_id
 from domain.dialects.pieces import (
     Finished,
@@ -100,6 +101,7 @@ class _Choice:
         self._seed = seed
         self._calls: list[_Call] = []
         self._places: dict[int, _Call] = {}
+        self._tags = ThinkTags(index)
         self._has_finished = False
         self._has_thought = False
 
@@ -109,8 +111,9 @@ class _Choice:
         if isinstance(content, list):
             yield from self._parts(content)
         elif text := fragment(content):
-            yield TextDelta(text, self._index)
+            yield from self._tags.split(text)
         if refused := fragment(delta.get("refusal")):
+            yield from self._tags.end()
             yield RefusalDelta(refused, self._index)
         for call in delta.get("tool_calls") or ():
             yield from self._tool_call(call)
@@ -124,6 +127,7 @@ class _Choice:
         if reason not in FINISHES:
             raise ProviderFailure("server_error", "the provider's answer ended in an error")
         self._has_finished = True
+        yield from self._tags.end()
         finish = FINISHES[reason]
         if finish == "stop" and self._calls:
             finish = "tool_calls"
@@ -158,6 +162,7 @@ class _Choice:
                 yield TextDelta(text, self._index)
 
     def _tool_call(self, delta: Mapping[str, Any]) -> Iterator[Piece]:
+        yield from self._tags.end()
         call, function = self._call_of(delta), delta.get("function") or {}
         name, arguments = fragment(function.get("name")), _arguments(function.get("arguments"))
         call.waiting += arguments
