@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.providers.http import HttpProvider
+from adapters.providers.own_timeouts import OwnTimeouts, TimedProvider
 from adapters.providers.session import HttpSession
 from adapters.providers.simulator import Simulator
 from domain.catalog.catalogue import Catalogue
@@ -68,4 +69,6 @@ def _provider(
     if provider.protocol == "simulator":
         simulated = settings.simulator
         return Simulator(clock, latency_seconds=simulated.latency, fault_rate=simulated.fault_rate)
-    return HttpProvider(session, build_wire(provider))
+    adapter = HttpProvider(session, build_wire(provider))
+    own = provider.timeouts
+    return adapter if own is None else TimedProvider(adapter, OwnTimeouts(**own.model_dump()))

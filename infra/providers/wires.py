@@ -32,21 +32,17 @@ from infra.providers.addresses import NoAddress, filled, is_versioned, moved
 from infra.providers.registry import Protocol, ProviderFacts
 from infra.settings.providers import ProviderSettings
 
-# How a vendor's other wires want its key, where they follow the wire and not the vendor.
+# How each wire's own vendor wants its key; others mostly want a bearer token on all their wires.
 _HEADER_OF_WIRE: Mapping[Protocol, tuple[str, str]] = {
-    "openai-chat": ("authorization", BEARER),
-    "openai-responses": ("authorization", BEARER),
+    "anthropic-messages": ("x-api-key", "{key}"),
     "gemini": ("x-goog-api-key", "{key}"),
 }
+_BEARER = ("Authorization", BEARER)
 # In an address: the host is the customer's own, and has every route.
 _SETTING = "{"
 _ENDPOINTS: Mapping[Protocol, Endpoint] = {
     "anthropic-messages": "/v1/messages",
     "openai-responses": "/v1/responses",
-}
-_HEADER_WITHOUT_FACTS: Mapping[Protocol, tuple[str, str]] = {
-    "anthropic-messages": ("x-api-key", "{key}"),
-    "gemini": ("x-goog-api-key", "{key}"),
 }
 
 
@@ -55,6 +51,12 @@ def build_wire(provider: ProviderSettings) -> Wire:
 
     Raises `ValueError` or `BotocoreMissing` for a credential that can be none.
     """
+    wire = _wires_of(provider)
+    tokens = _entra(provider)
+    return wire if tokens is None else TokenWire(wire, tokens)
+
+
+def _wires_of(provider: ProviderSettings) -> Wire:
     usual = WIRES[provider.protocol](provider)
     facts = provider.facts
     if facts is None or provider.protocol != facts.protocol:
@@ -105,7 +107,7 @@ def credential_of(provider: ProviderSettings) -> Credential:
     facts = provider.facts
     key = _text(provider.api_key)
     if facts is None:
-        header, scheme = _HEADER_WITHOUT_FACTS.get(provider.protocol, ("authorization", BEARER))
+        header, scheme = _HEADER_OF_WIRE.get(provider.protocol, _BEARER)
         return Credential(key, header, scheme, provider.headers)
     header, scheme = _header(provider.protocol, facts)
     extra = {**_headers(facts, provider.in_address), **provider.headers}
@@ -114,9 +116,9 @@ def credential_of(provider: ProviderSettings) -> Credential:
 
 def _header(protocol: Protocol, facts: ProviderFacts) -> tuple[str, str]:
     own = (facts.header, facts.scheme)
-    if facts.protocol in (protocol, "azure-openai"):
+    if facts.protocol in (protocol, "azure-openai") or (own == _BEARER and protocol != "gemini"):
         return own
-    return _HEADER_OF_WIRE.get(protocol, own)
+    return _HEADER_OF_WIRE.get(protocol, _BEARER)
 
 
 def _headers(facts: ProviderFacts, values: Mapping[str, str]) -> dict[str, str]:
@@ -147,14 +149,12 @@ def _openai_chat(provider: ProviderSettings) -> Wire:
     return OpenAIChatWire(provider.address(), credential, quirks, form)
 
 
-def _azure(provider: ProviderSettings) -> Wire:
-    wire = _openai_chat(provider)
+def _entra(provider: ProviderSettings) -> EntraTokens | None:
     secret = _text(provider.client_secret)
     if provider.api_key is not None or secret is None:
-        return wire
+        return None
     tenant, client = provider.tenant_id or "", provider.client_id or ""
-    application = Application(tenant, client, secret, provider.authority or AUTHORITY)
-    return TokenWire(wire, EntraTokens(application))
+    return EntraTokens(Application(tenant, client, secret, provider.authority or AUTHORITY))
 
 
 def _anthropic(provider: ProviderSettings) -> Wire:
@@ -205,7 +205,7 @@ def _text(secret: SecretStr | None) -> str | None:
 
 WIRES: Mapping[Protocol, Callable[[ProviderSettings], Wire]] = {
     "openai-chat": _openai_chat,
-    "azure-openai": _azure,
+    "azure-openai": _openai_chat,
     "anthropic-messages": _anthropic,
     "gemini": _gemini,
     "vertex": _vertex,

@@ -10,7 +10,7 @@ from domain.routing.candidates import DataHandling
 from infra.providers.addresses import NoAddress, address, regions_of
 from infra.providers.registry import NOT_BUILT, Protocol, ProviderFacts, registry
 from infra.settings.section import Section, require_none
-from infra.settings.values import Secret
+from infra.settings.values import Duration, Secret
 
 # What may stand in the address and the headers of a well-known provider.
 IN_ADDRESS = (
@@ -33,6 +33,19 @@ _PRESET_OF_PROTOCOL = {
 # The credential may be unreadable, or what reads it not installed.
 _MORE_THAN_A_KEY = frozenset({"bedrock-converse", "vertex"})
 UrlName = Annotated[str, Field(pattern=r"^[^\s/?#]+$")]
+
+
+class ProviderTimeouts(Section):
+    """Of calls to one provider, in place of those of `attempts`."""
+
+    connect: Duration | None = Field(default=None, description="To open the connection.")
+    first_byte: Duration | None = Field(
+        default=None, description="To the first byte: long where a model has to be loaded first."
+    )
+    chunk: Duration | None = Field(default=None, description="Between two parts of a stream.")
+    total: Duration | None = Field(
+        default=None, description="For the whole call; never longer than that of `attempts`."
+    )
 
 
 class ProviderSettings(Section):
@@ -100,6 +113,7 @@ class ProviderSettings(Section):
         default=False,
         description="Of AWS and Google Cloud: whatever the machine itself is allowed.",
     )
+    timeouts: ProviderTimeouts | None = None
     handled_in: tuple[str, ...] = Field(
         default=(),
         description="The regions in which requests are handled, as the operator vouches for: "

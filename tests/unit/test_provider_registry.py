@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.providers.http import HttpRequest
+from adapters.providers.own_timeouts import OwnTimeouts
 from domain.inference.events import Endpoint
 from domain.ports.provider import CallTimeouts, ProviderCall
 from infra.providers.addresses import NoAddress
@@ -332,7 +333,7 @@ async def test_a_model_that_has_one_wire_alone_is_asked_through_it(
     ]
     claude = await asked(provider, "/v1/chat/completions", "claude-haiku-4-5")
     assert claude.url == "https://res.services.ai.azure.com/anthropic/v1/messages"
-    assert claude.headers["api-key"] == "k"
+    assert claude.headers["x-api-key"] == "k"
     other = await asked(provider, "/v1/chat/completions", "grok-3")
     assert other.url.startswith("https://res.services.ai.azure.com/models/chat/completions?")
 
@@ -343,6 +344,14 @@ async def test_a_model_that_has_another_address_is_asked_there(load: Load) -> No
     there = await asked(provider, "/v1/chat/completions", "openai/gpt-5.5")
     assert here.url == "https://api.perplexity.ai/chat/completions"
     assert there.url == "https://api.perplexity.ai/router/v1/chat/completions"
+
+
+def test_a_provider_may_have_timeouts_of_its_own(load: Load) -> None:
+    settings = load("providers: {lmstudio: {enabled: true, timeouts: {first_byte: 5m, total: 1h}}}")
+    own = settings.providers["lmstudio"].timeouts
+    assert own is not None
+    timeouts = OwnTimeouts(**own.model_dump()).of(CallTimeouts(5, 30, 30, 600))
+    assert timeouts == CallTimeouts(connect=5, first_byte=300, chunk=30, total=600)
 
 
 class TestTheTwoRegionsOfAlibaba:
