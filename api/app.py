@@ -13,7 +13,7 @@ from api.hot import COLLECTION, MEMBER, Endpoint, HotRoutes
 from api.openapi import add_hot_routes, operation_id
 from api.ports import ApiPorts
 from api.requests import BoundedBodies, Normalized, RequestIds
-from api.routes import admin, billing, jobs, keys, public, status, webhooks
+from api.routes import admin, billing, jobs, keys, public, responses, status, webhooks
 from api.submission import submit_job
 
 DESCRIPTION = (
@@ -24,9 +24,7 @@ DESCRIPTION = (
 def create_app(ports: ApiPorts) -> ASGIApp:
     """The application over these ports; it owns none of them."""
     rest = create_api(ports)
-    posts: dict[str, Endpoint] = {COLLECTION: submit_job}
-    posts.update((path, interactive.serve) for path in interactive.PATHS)
-    app = Authenticated(HotRoutes(rest, rest, posts, jobs.get_job), ports)
+    app = Authenticated(HotRoutes(rest, rest, _posts(), jobs.get_job), ports)
     return RequestIds(AnsweredAtTheEnd(BoundedBodies(app, ports.limits)), ports.ids)
 
 
@@ -47,14 +45,19 @@ def create_api(ports: ApiPorts) -> FastAPI:
     api.state.ports = ports
     api.add_middleware(Normalized)
     add_error_handlers(api)
-    api.router.add_route(COLLECTION, submit_job, ["POST"], include_in_schema=False)
     api.router.add_route(MEMBER + "{job_id}", jobs.get_job, ["GET"], include_in_schema=False)
-    for path in interactive.PATHS:
-        api.router.add_route(path, interactive.serve, ["POST"], include_in_schema=False)
-    for routes in (jobs, billing, webhooks, keys, admin, public, status):
+    for path, endpoint in _posts().items():
+        api.router.add_route(path, endpoint, ["POST"], include_in_schema=False)
+    for routes in (jobs, responses, billing, webhooks, keys, admin, public, status):
         api.include_router(routes.router)
     _describe(api)
     return api
+
+
+def _posts() -> dict[str, Endpoint]:
+    """What is posted to the hot routes."""
+    posts: dict[str, Endpoint] = dict.fromkeys(interactive.PATHS, interactive.serve)
+    return {**posts, COLLECTION: submit_job, responses.PATH: responses.create_response}
 
 
 def _describe(api: FastAPI) -> None:

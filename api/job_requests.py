@@ -11,6 +11,7 @@ from domain.inference.events import Endpoint, Lane
 EventName = Literal["job.completed", "job.failed", "job.cancelled", "job.expired"]
 MetadataKey = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, msgspec.Meta(max_length=512)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], msgspec.Meta(max_length=16)]
 T = TypeVar("T")
 
 
@@ -27,7 +28,7 @@ class JobRequest(msgspec.Struct, forbid_unknown_fields=True):
     endpoint: Endpoint
     body: dict[str, Any]
     webhook: WebhookRequest | None = None
-    metadata: Annotated[dict[MetadataKey, MetadataValue], msgspec.Meta(max_length=16)] = {}
+    metadata: Metadata = {}
     lane: Lane = "standard"
     deadline: float | str | None = None
 

@@ -35,16 +35,34 @@ async def submit_job(request: Request) -> Response:
     job_id = id_for(ports, caller.account_id, Kind.JOB, key)
     input_hash = await input_hash_of(ports, caller, document)
     if key is not None and (made := await ports.store.read_stream(job_id)):
-        return _replay(made, input_hash)
-    accepted = await admit(
-        ports, caller, await _asked(ports, read_request(document)), job_id, input_hash
-    )
+        return _reply(_same(made, input_hash), REPLAYED)
+    asked = await _asked(ports, read_request(document))
+    history, is_new = await _accepted(ports, caller, asked, job_id, input_hash)
+    return _reply(history, NONE if is_new else REPLAYED)
+
+
+async def submit(
+    ports: ApiPorts, caller: Caller, asked: Asked, key: str | None
+) -> tuple[History, bool]:
+    """The same for what is asked for otherwise: the job's events, and whether it is new."""
+    job_id = id_for(ports, caller.account_id, Kind.JOB, key)
+    document = {"endpoint": asked.endpoint, "body": asked.body}
+    input_hash = await input_hash_of(ports, caller, document)
+    if key is not None and (made := await ports.store.read_stream(job_id)):
+        return _same(made, input_hash), False
+    return await _accepted(ports, caller, asked, job_id, input_hash)
+
+
+async def _accepted(
+    ports: ApiPorts, caller: Caller, asked: Asked, job_id: str, input_hash: str
+) -> tuple[History, bool]:
+    accepted = await admit(ports, caller, asked, job_id, input_hash)
     append = Append(caller.origin(), (StreamWrite(job_id, 0, (accepted,)),))
     try:
-        return _reply(await ports.store.append(append))
+        return await ports.store.append(append), True
     except VersionConflict:  # the same key, at the same moment
         await ports.payloads.discard(accepted.input)
-        return _replay(await ports.store.read_stream(job_id), input_hash)
+        return _same(await ports.store.read_stream(job_id), input_hash), False
     except DomainError:  # refused for certain; a store that was lost may have recorded it
         await ports.payloads.discard(accepted.input)
         raise
@@ -71,11 +89,11 @@ async def input_hash_of(ports: ApiPorts, caller: Caller, document: Any) -> str:
     return await ports.payloads.fingerprint(caller.account_id, _encode_canonical(document))
 
 
-def _replay(history: History, input_hash: str) -> Response:
+def _same(history: History, input_hash: str) -> History:
     """The job that this Idempotency-Key made. Raises when it was made from another input."""
     first = history[0].event
     require_same(isinstance(first, JobAccepted) and first.input_hash == input_hash)
-    return _reply(history, REPLAYED)
+    return history
 
 
 def _reply(history: History, extra: Mapping[str, str] = NONE) -> Response:

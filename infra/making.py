@@ -7,6 +7,7 @@ from adapters.providers.session import HttpSession
 from adapters.webhooks.resolver import ThreadPoolResolver
 from adapters.webhooks.sender import AiohttpSender
 from adapters.webhooks.signer import StandardSigner
+from domain.ports.answer_streams import AnswerStreams
 from domain.ports.provider import CallTimeouts
 from domain.ports.work_queue import WorkQueue
 from domain.providers.breaker import BreakerPolicy
@@ -42,6 +43,7 @@ class Basis:
     storage: Storage[NodeStore]
     directories: Directories
     node_id: str
+    streams: AnswerStreams | None = None
 
 
 def make_health(basis: Basis) -> NodeHealth:
@@ -104,6 +106,7 @@ def job_ports(basis: Basis, engine: AttemptEngine) -> JobPorts:
         basis.directories.prices_follower.reached,
         storage.clock,
         storage.ids,
+        basis.streams,
     )
 
 

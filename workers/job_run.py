@@ -1,23 +1,32 @@
 """One run of one job from the queue: lease, start, attempts, and the one terminal event."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import structlog
 
+from domain.dialects.surface import Delta
+from domain.dialects.surfaces import SURFACES
 from domain.event import Event, Origin, Recorded
 from domain.execute import fold
-from domain.inference.commands import FailJob, JobCommand, StartJob
+from domain.inference.commands import CompleteJob, FailJob, JobCommand, StartJob, StopJob
 from domain.inference.decide import LeaseLost
-from domain.inference.events import Failure
+from domain.inference.events import Failure, OfferRef
 from domain.inference.state import evolve
+from domain.inference.view import head_of
+from domain.ports.answer_streams import AnswerStreams
 from domain.ports.payloads import PayloadErased
 from domain.ports.work_queue import WorkItem
+from domain.rating.estimate import estimated_usage
 from domain.sealed import Sealed
+from workers.answer_stream import AnswerStream
 from workers.run import ERASED, JobPorts, Run
 
 # A job that took its worker down this often is not given to another.
 MAX_STARTS = 10
+# How long the end of a job waits for the last events of its answer to be buffered.
+STREAM_SECONDS = 2.0
 WORKER_LOST = Failure(
     code="internal_error", message="the engine could not finish this job", status_code=500
 )
@@ -38,6 +47,10 @@ class JobRun(Run):
     def __init__(self, ports: JobPorts, item: WorkItem, worker_id: str, lease_ms: int) -> None:
         super().__init__(ports, item.item_id, worker_id, lease_ms)
         self.item = item
+        # What was told of the answer so far, where its events are buffered.
+        self._body: dict[str, Any] = {}
+        self._told_from: OfferRef | None = None
+        self._told_bytes = 0
 
     async def run(self) -> None:
         """Runs the job. Returns when its end, or the loss of its lease, is certain."""
@@ -85,7 +98,43 @@ class JobRun(Run):
         except _UnreadableInput:
             log.exception("job.input_unreadable", job_id=self.job_id)
             return FailJob(self.lease_id, UNREADABLE, ())
+        if self._job.accepted.stream and self._ports.streams is not None:
+            return await self._streamed(body, self._ports.streams)
         return await self._answer(body)
+
+    async def _streamed(self, body: dict[str, Any], streams: AnswerStreams) -> JobCommand:
+        """The same, with the events of the answer in its buffer as they come."""
+        accepted, self._body = self._job.accepted, body
+        outgoing = SURFACES[accepted.endpoint].outgoing(
+            body, head_of(accepted, self._accepted_at, body)
+        )
+        stream = AnswerStream(streams, self.item.account_id, self.job_id, outgoing)
+        if not await stream.is_new():
+            return await self._answer(body)
+
+        def take(offer: OfferRef, delta: Delta) -> None:
+            self._told_from = offer
+            self._told_bytes += SURFACES[accepted.endpoint].delta_size(delta)
+            stream.take(delta)
+
+        stream.begin()
+        writing = asyncio.create_task(stream.write())
+        try:
+            command = await self._answer(body, take)
+            if isinstance(command, CompleteJob):
+                stream.finish()
+                await asyncio.wait((writing,), timeout=STREAM_SECONDS)
+            return command
+        finally:
+            writing.cancel()
+
+    def _stopped(self) -> JobCommand:
+        """The end of a run that was asked to stop, with the charge for what was told till then."""
+        if self._told_from is None:
+            return super()._stopped()
+        usage = estimated_usage(self._body, self._told_bytes)
+        charge = self._charge(self._told_from, usage)
+        return StopJob(self.lease_id, self._job.failed_attempts, charge)
 
     async def _input(self, sealed: Sealed | None) -> dict[str, Any]:
         if sealed is None:

@@ -27,6 +27,7 @@ from domain.inference.events import AttemptRecord, Failure, JobCompleted, OfferR
 from domain.inference.serving import models_by_offer, offers_of, served
 from domain.inference.state import Job, evolve
 from domain.inference.view import head_of
+from domain.ports.answer_streams import AnswerStreams
 from domain.ports.clock import Clock, Ids
 from domain.ports.event_store import EventStore
 from domain.ports.log import Log
@@ -49,7 +50,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobPorts:
-    """What a run needs from outside; `prices_reached` returns once `prices` hold a position."""
+    """What a run needs from outside; `prices_reached` returns once `prices` hold a position.
+
+    Without `streams` no events are buffered, and readers get an answer once it is whole.
+    """
 
     store: EventStore
     source: Log
@@ -59,6 +63,7 @@ class JobPorts:
     prices_reached: Callable[[int], Awaitable[None]]
     clock: Clock
     ids: Ids
+    streams: AnswerStreams | None = None
 
 
 class Run:

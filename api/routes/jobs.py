@@ -1,29 +1,26 @@
 """Jobs: one by id, its result, its timeline, cancelling, and the list."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from api.auth import Caller, Ports, authenticate, ports_of, require, require_still_valid
+from api.auth import Caller, Ports, authenticate, ports_of, require
 from api.errors import error_response, failure_response
+from api.histories import History, folded, history_of, history_when_ended, moves
 from api.paging import PageQuery
 from api.ports import ApiPorts
 from api.reads import answer
 from domain.access.scopes import Scope
 from domain.errors import Conflict, DomainError, InvalidRequest, NotFound, StoreUnavailable
 from domain.event import Event, Recorded
-from domain.execute import execute, fold
-from domain.ids import Kind, is_id
+from domain.execute import execute
 from domain.inference.commands import RequestCancel
 from domain.inference.decide import decide, stream_of
 from domain.inference.events import Endpoint, JobCompleted
-from domain.inference.state import Job, Status, evolve
+from domain.inference.state import Status, evolve
 from domain.inference.timeline import timeline_object
 from domain.inference.view import failure_of, job_object
 from projections import queries
@@ -31,11 +28,8 @@ from projections.listing import position_of
 
 SCOPES: tuple[Scope, ...] = ("jobs", "inference")
 JobCaller = Annotated[Caller, require(*SCOPES)]
-# How long a wait goes on before it asks again whether its key still holds.
-KEY_CHECK_SECONDS = 0.5
 MAX_METADATA_FILTERS = 16
 FILTERS = frozenset({"limit", "after", "order", "as_of", "status", "model", "endpoint"})
-History = tuple[Recorded[Event], ...]
 
 router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
 _encode = msgspec.json.Encoder().encode
@@ -43,52 +37,6 @@ _encode = msgspec.json.Encoder().encode
 
 def _json(content: Any, headers: dict[str, str] | None = None) -> Response:
     return Response(_encode(content), 200, headers, "application/json")
-
-
-async def _history(ports: ApiPorts, account_id: str, job_id: str) -> History:
-    """The job's events. Raises `NotFound` unless the account has such a job."""
-    history = await ports.store.read_stream(job_id) if is_id(Kind.JOB, job_id) else ()
-    if not history or history[0].account_id != account_id:
-        raise NotFound(f"no such job: {job_id[:80]}")
-    return history
-
-
-async def _history_when_ended(ports: ApiPorts, caller: Caller, job_id: str, wait: float) -> History:
-    """The job's events, once it has ended or `wait` seconds have passed.
-
-    Raises `Unauthenticated` when the caller's key ends before.
-    """
-    deadline = time.monotonic() + wait
-    async with ports.watch.watching(job_id) as moved:
-        while True:
-            moved.clear()
-            history = await _history(ports, caller.account_id, job_id)
-            left = deadline - time.monotonic()
-            if left <= 0 or _folded(history).is_ended:
-                return history
-            await _moves(ports, caller, moved, left)
-
-
-async def _moves(ports: ApiPorts, caller: Caller, moved: asyncio.Event, seconds: float) -> bool:
-    """Whether the stream moved within the time.
-
-    Raises `Unauthenticated` soon after the end of the caller's key: a key also ends by
-    the clock, which no event tells.
-    """
-    deadline = time.monotonic() + seconds
-    while not moved.is_set() and (left := deadline - time.monotonic()) > 0:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(left, KEY_CHECK_SECONDS)):
-                await moved.wait()
-        require_still_valid(ports, caller)
-    return moved.is_set()
-
-
-def _folded(history: History) -> Job:
-    job = fold(history, evolve)
-    if job is None:
-        raise NotFound("no such job")
-    return job
 
 
 def _wait_seconds(request: Request, longest: float) -> float:
@@ -115,16 +63,16 @@ async def get_job(request: Request) -> Response:
     wait = _wait_seconds(request, ports.limits.max_wait_seconds)
     job_id = request.path_params["job_id"]
     if wait:
-        history = await _history_when_ended(ports, caller, job_id, wait)
+        history = await history_when_ended(ports, caller, job_id, wait)
     else:
-        history = await _history(ports, caller.account_id, job_id)
+        history = await history_of(ports, caller.account_id, job_id)
     return _json(job_object(history))
 
 
 @router.get("/{job_id}/result")
 async def get_result(job_id: str, request: Request, caller: JobCaller, ports: Ports) -> Response:
     """The endpoint's own response body, or the failure's error and status."""
-    job = _folded(await _history(ports, caller.account_id, job_id))
+    job = folded(await history_of(ports, caller.account_id, job_id))
     if not job.is_ended:
         raise Conflict("the job has not finished", code="job_not_finished")
     if isinstance(job.ended, JobCompleted):
@@ -147,10 +95,10 @@ async def get_result(job_id: str, request: Request, caller: JobCaller, ports: Po
 async def get_events(job_id: str, request: Request, caller: JobCaller, ports: Ports) -> Response:
     """The timeline: a list, or as server-sent events until the job has ended."""
     if "text/event-stream" not in request.headers.get("accept", ""):
-        history = await _history(ports, caller.account_id, job_id)
+        history = await history_of(ports, caller.account_id, job_id)
         return _json(_timeline(history))
     after = _resume_after(request)
-    await _history(ports, caller.account_id, job_id)
+    await history_of(ports, caller.account_id, job_id)
     return StreamingResponse(
         _told_to_the_end(request, _live(ports, caller, job_id, after)),
         media_type="text/event-stream",
@@ -188,14 +136,14 @@ async def _live(ports: ApiPorts, caller: Caller, job_id: str, after: int) -> Asy
     async with ports.watch.watching(job_id) as moved:
         while True:
             moved.clear()
-            history = await _history(ports, caller.account_id, job_id)
+            history = await history_of(ports, caller.account_id, job_id)
             for recorded in history:
                 if recorded.position > after:
                     yield _frame(recorded)
             after = max(after, history[-1].position)
-            if _folded(history).is_ended:
+            if folded(history).is_ended:
                 return
-            if not await _moves(ports, caller, moved, ports.limits.heartbeat_seconds):
+            if not await moves(ports, caller, moved, ports.limits.heartbeat_seconds):
                 yield b": still running\n\n"
 
 
@@ -208,7 +156,7 @@ def _frame(recorded: Recorded[Event]) -> bytes:
 @router.post("/{job_id}/cancel")
 async def cancel(job_id: str, caller: JobCaller, ports: Ports) -> Response:
     """Stops the job: at once when it waits, as soon as its call is closed when it runs."""
-    history = await _history(ports, caller.account_id, job_id)
+    history = await history_of(ports, caller.account_id, job_id)
     await execute(
         ports.store,
         job_id,
@@ -217,9 +165,9 @@ async def cancel(job_id: str, caller: JobCaller, ports: Ports) -> Response:
         decide=decide,
         evolve=evolve,
         stream_of=stream_of,
-        known=(_folded(history), len(history)),
+        known=(folded(history), len(history)),
     )
-    return _json(job_object(await _history(ports, caller.account_id, job_id)))
+    return _json(job_object(await history_of(ports, caller.account_id, job_id)))
 
 
 @router.get("")

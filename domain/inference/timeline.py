@@ -9,7 +9,7 @@ from domain.money import picodollars_to_usd
 from domain.sealed import Sealed
 
 # Of use to the engine alone.
-_INTERNAL = frozenset({"input_hash", "lease_id", "worker_id"})
+_INTERNAL = frozenset({"input_hash", "lease_id", "stream", "told_as", "worker_id"})
 
 
 def timeline_object(recorded: Recorded[Event]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from adapters.crypto.answer_streams import SealedStreams
 from adapters.postgres.event_store import PostgresEventStore
 from adapters.postgres.leadership import Leadership
 from adapters.postgres.watchdog import end_stuck_transactions
@@ -63,7 +64,10 @@ class ClusterNode:
         directories: Directories = await load_directories(self.storage)
         for name, follower in directories.followers.items():
             self.tasks.start(f"{name} directory", follower.run())
-        return Basis(self.settings, self.storage, directories, self.node_id)
+        streams = None
+        if self.helpers is not None:  # the buffers of one process are no good to another
+            streams = SealedStreams(self.helpers.stream_buffers, self.storage.payloads)
+        return Basis(self.settings, self.storage, directories, self.node_id, streams)
 
     def vitals(
         self,

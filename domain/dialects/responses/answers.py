@@ -128,25 +128,29 @@ def put_out(body: Mapping[str, Any]) -> int:
 
 
 class OutgoingResponse:
-    """A streamed response, its events numbered from 0; the last one is kept to the end.
+    """A streamed response, its events numbered from 0; the last one is kept to the end."""
 
-    The first `skipped` numbers are for events that were told otherwise.
-    """
-
-    def __init__(self, request: Mapping[str, Any], head: Head, skipped: int = 0) -> None:
+    def __init__(self, request: Mapping[str, Any], head: Head) -> None:
         self._request = request
         self._head = head
-        self._number = skipped
+        self._number = 0
         self._ids: dict[int, str] = {}
         self._items: dict[int, dict[str, Any]] = {}
         self._kept: dict[str, Any] = {}
 
     def opening(self) -> Sequence[Delta]:
-        begun = response_object(self._request, self._head, "in_progress")
-        return (
-            self._numbered({"type": "response.created", "response": begun}),
-            self._numbered({"type": "response.in_progress", "response": begun}),
-        )
+        begun = self._begun("response.in_progress", "in_progress")
+        if self._request.get("background") is not True:
+            return self._numbered({**begun, "type": "response.created"}), self._numbered(begun)
+        return (*self.queued(), self._numbered(begun))
+
+    def queued(self) -> Sequence[Delta]:
+        """The events that tell of a response in the background before it is begun."""
+        waits = self._begun("response.queued", "queued")
+        return self._numbered({**waits, "type": "response.created"}), self._numbered(waits)
+
+    def _begun(self, kind: str, status: Status) -> Delta:
+        return {"type": kind, "response": response_object(self._request, self._head, status)}
 
     def shown(self, delta: Delta) -> Sequence[Delta]:
         kind = delta.get("type")

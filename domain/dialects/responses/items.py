@@ -27,6 +27,7 @@ from domain.dialects.responses.words import unsupported
 _SYSTEM = ("system", "developer")
 # What OpenAI runs or keeps for a customer; there is nobody here who could.
 _HOSTED = "items of this type belong to tools that only OpenAI runs"
+_ID_PREFIX = {"message": "msg_", "reasoning": "rs_", "function_call": "fc_"}
 
 
 def read_input(value: object) -> tuple[tuple[Text, ...], tuple[Turn, ...]]:
@@ -129,3 +130,25 @@ def _result(item: Fields, within: str) -> ToolResult:
         call_id=required(item, "call_id", text, within),
         parts=content_parts(output, f"{within}output"),
     )
+
+
+def item_objects(given: list[Any], suffix: str) -> list[dict[str, Any]]:
+    """Input items in full, as they are listed; those without an id get one of `suffix`."""
+    return [
+        _item_object(item, f"{suffix}i{place:02x}")
+        for place, item in enumerate(given)
+        if isinstance(item, dict)
+    ]
+
+
+def _item_object(item: dict[str, Any], body: str) -> dict[str, Any]:
+    kind = str(item.get("type") or "message")
+    shown = {"id": f"{_ID_PREFIX.get(kind, 'item_')}{body}", "status": "completed", **item}
+    shown["type"] = kind
+    if kind == "message" and isinstance(content := item.get("content"), str):
+        text_type = "output_text" if item.get("role") == "assistant" else "input_text"
+        part: dict[str, Any] = {"type": text_type, "text": content}
+        if text_type == "output_text":
+            part["annotations"] = []
+        shown["content"] = [part]
+    return shown

@@ -1,0 +1,162 @@
+"""A response in the background as a stream that can be left and taken up again at any number.
+
+Its events come from the buffer that the run writes, on whichever node. The first two tell that it
+waits and are made here; the last one is told once the end is durable. What the buffer does not
+hold any more, or never did, is told by the response itself.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from api.answers import EVENT_STREAM, STREAM_HEADERS
+from api.auth import Caller, ports_of, require_still_valid
+from api.errors import failure_response
+from api.frames import frames
+from api.histories import KEY_CHECK_SECONDS, History, folded, history_of
+from api.response_objects import asked_of, head_for, told
+from domain.dialects.responses.answers import OutgoingResponse, replayed
+from domain.dialects.surface import Delta
+from domain.errors import DomainError, StoreUnavailable
+from domain.inference.events import Endpoint, JobCompleted
+from domain.ports.payloads import PayloadErased
+from domain.ports.stream_buffers import StreamGone
+
+_ENDPOINT: Endpoint = "/v1/responses"
+# Read from the buffer in one go.
+_PAGE = 200
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class StreamedResponse(StreamingResponse):
+    """The events after number `after` (-1 for all), to the end. A reader that leaves stops
+    nothing.
+    """
+
+    def __init__(self, request: Request, caller: Caller, history: History, after: int) -> None:
+        reader = _Reader(request, caller, history, after)
+        headers = {**STREAM_HEADERS, "x-gatewayz-job-id": history[0].stream}
+        super().__init__(reader.frames(), 200, headers, EVENT_STREAM)
+
+
+class _Reader:
+    """One client that follows one response."""
+
+    def __init__(self, request: Request, caller: Caller, history: History, after: int) -> None:
+        self._request, self._caller = request, caller
+        self._ports = ports_of(request)
+        self._history = history
+        self._job_id = history[0].stream
+        # The number of the last event that the client has.
+        self._last = after
+        self._asked: dict[str, Any] = {}
+        self._has_all = False
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """Server-sent events; what breaks them off becomes the last one."""
+        try:
+            job = folded(self._history)
+            self._asked = await asked_of(self._ports, self._caller.account_id, job)
+            async for batch in self._events():
+                shown = [event for event in batch if event["sequence_number"] > self._last]
+                if shown:
+                    self._last = shown[-1]["sequence_number"]
+                    yield frames(_ENDPOINT, shown)
+                elif not batch:
+                    yield b": still running\n\n"
+        except (DomainError, StoreUnavailable, PayloadErased, ValueError) as error:
+            yield frames(_ENDPOINT, [self._error(error)])
+
+    def _error(self, error: Exception) -> Delta:
+        refused = failure_response(self._request, error)
+        why = _decode(bytes(refused.body))["error"]
+        told_why = {name: why[name] for name in ("code", "message", "param")}
+        return {"type": "error", **told_why, "sequence_number": self._last + 1}
+
+    async def _events(self) -> AsyncIterator[list[Delta]]:
+        """All that the client may not have; an empty batch now and then while there is nothing."""
+        begun_at = self._last
+        if self._asked.get("background") is True:
+            yield list(self._outgoing().queued())
+        buffered = False
+        async for batch in self._buffered():
+            buffered = buffered or bool(batch)
+            yield batch
+        if self._has_all:
+            return
+        if not folded(self._history).is_ended:
+            async for batch in self._until_ended():
+                yield batch
+        yield await self._ending(replays=not buffered and begun_at <= 1)
+
+    def _outgoing(self) -> OutgoingResponse:
+        return OutgoingResponse(self._asked, head_for(self._history))
+
+    async def _buffered(self) -> AsyncIterator[list[Delta]]:
+        """What the buffer holds, as it comes; until its end, or that of the job."""
+        streams, account_id = self._ports.streams, self._caller.account_id
+        if streams is None:
+            return
+        after = self._last + 1 if self._last > 1 else 0
+        async with self._ports.watch.watching(self._job_id) as moved:
+            while True:
+                moved.clear()
+                await self._look()
+                is_ended = folded(self._history).is_ended
+                try:
+                    excerpt = await streams.read(account_id, self._job_id, after, _PAGE)
+                except StreamGone as gone:
+                    # The last event of all is not in the buffer.
+                    self._has_all = is_ended and 0 < gone.last == after - 1
+                    return
+                if excerpt.chunks:
+                    after = excerpt.chunks[-1][0]
+                    yield [_decode(chunk) for _, chunk in excerpt.chunks]
+                elif excerpt.state != "open" or is_ended:
+                    return
+                else:
+                    await self._wait(streams.wait(self._job_id, after), moved)
+                    yield []
+
+    async def _until_ended(self) -> AsyncIterator[list[Delta]]:
+        async with self._ports.watch.watching(self._job_id) as moved:
+            while True:
+                moved.clear()
+                await self._look()
+                if folded(self._history).is_ended:
+                    return
+                await self._wait(asyncio.sleep(KEY_CHECK_SECONDS), moved)
+                yield []
+
+    async def _wait(self, news: Any, moved: asyncio.Event) -> None:
+        """Until there is news or the job has moved. Raises `Unauthenticated` at the key's end."""
+        waiting = {asyncio.ensure_future(news), asyncio.ensure_future(moved.wait())}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        require_still_valid(self._ports, self._caller)
+
+    async def _look(self) -> None:
+        self._history = await history_of(self._ports, self._caller.account_id, self._job_id)
+
+    async def _ending(self, *, replays: bool) -> list[Delta]:
+        """The last event; with everything before it where no event was buffered."""
+        account_id, ended = self._caller.account_id, folded(self._history).ended
+        body = await told(self._ports, account_id, self._history, self._asked)
+        kind = "response.failed"
+        before: list[Delta] = []
+        if isinstance(ended, JobCompleted):
+            kind = f"response.{body['status']}"
+            if replays:
+                outgoing = self._outgoing()
+                before = list(outgoing.opening())
+                before.extend(one for delta in replayed(body) for one in outgoing.shown(delta))
+        number = max(self._last, before[-1]["sequence_number"] if before else -1) + 1
+        return [*before, {"type": kind, "response": body, "sequence_number": number}]

@@ -1,0 +1,159 @@
+"""Responses that are kept: made in the background, read again, streamed again, cancelled."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.admission import Asked
+from api.auth import Caller, Ports, authenticate, ports_of, require
+from api.histories import folded, history_when_ended
+from api.idempotency import idempotency_key
+from api.inference_bodies import metadata_of
+from api.interactive import object_of, serve_body
+from api.ports import ApiPorts
+from api.response_objects import (
+    asked_of,
+    earlier_items,
+    head_for,
+    input_items,
+    items_of,
+    response_history,
+    response_of,
+)
+from api.response_streams import StreamedResponse
+from api.submission import submit
+from domain.access.scopes import Scope
+from domain.dialects.responses.words import unsupported
+from domain.errors import Conflict, InvalidRequest, NotFound
+from domain.execute import execute
+from domain.inference.commands import RequestCancel
+from domain.inference.decide import decide, stream_of
+from domain.inference.events import Endpoint
+from domain.inference.state import evolve
+
+PATH: Endpoint = "/v1/responses"
+SCOPES: tuple[Scope, ...] = ("inference", "jobs")
+ResponseCaller = Annotated[Caller, require(*SCOPES)]
+# How long a cancellation waits for the running call to be closed.
+CANCEL_SECONDS = 5.0
+
+router = APIRouter(prefix=PATH, tags=["Responses"])
+_encode = msgspec.json.Encoder().encode
+
+
+async def create_response(request: Request) -> Response:
+    """`POST /v1/responses`: answered at once, or with `background` as a job in the queue."""
+    caller = authenticate(request, "inference")
+    body = await _continued(ports_of(request), caller, await object_of(request))
+    if body.get("background") is not True:
+        return await serve_body(request, caller, PATH, body)
+    key = idempotency_key(request.headers.get("idempotency-key"))
+    history, _ = await submit(ports_of(request), caller, _background(body), key)
+    if body.get("stream") is True:
+        return StreamedResponse(request, caller, history, -1)
+    return _json(await response_of(ports_of(request), caller.account_id, history))
+
+
+async def _continued(ports: ApiPorts, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
+    """The body with what was said before in front, where it goes on with another response."""
+    earlier = body.get("previous_response_id")
+    given = body.get("input")
+    if not isinstance(earlier, str) or not isinstance(given, str | list):
+        return body
+    try:
+        before = await earlier_items(ports, caller.account_id, earlier)
+    except NotFound as error:
+        message = f"the previous response {earlier[:80]} is not to be found"
+        code, param = "previous_response_not_found", "previous_response_id"
+        raise NotFound(message, code=code, param=param) from error
+    return {**body, "input": [*before, *items_of(given)]}
+
+
+def _background(body: dict[str, Any]) -> Asked:
+    if body.get("store") is False:
+        raise InvalidRequest("a response in the background must be stored", param="store")
+    options = body.get("background_options")
+    if isinstance(options, dict) and options.get("completion_window") not in (None, "soonest"):
+        raise unsupported("background_options", "only the window 'soonest' is to be had here")
+    return Asked(
+        endpoint=PATH,
+        body=body,
+        metadata=metadata_of(PATH, body),
+        stream=body.get("stream") is True,
+        told_as="response",
+    )
+
+
+def _json(content: Any) -> Response:
+    return Response(_encode(content), 200, media_type="application/json")
+
+
+@router.get("/{response_id}")
+async def get_response(
+    response_id: str,
+    request: Request,
+    caller: ResponseCaller,
+    ports: Ports,
+    *,
+    stream: bool = False,
+    starting_after: Annotated[int, Query(ge=-1, le=2**31)] = -1,
+) -> Response:
+    """The response as it stands; with `stream` its events after a number, to the end."""
+    history = await response_history(ports, caller.account_id, response_id)
+    if stream:
+        return StreamedResponse(request, caller, history, starting_after)
+    return _json(await response_of(ports, caller.account_id, history))
+
+
+@router.post("/{response_id}/cancel")
+async def cancel_response(response_id: str, caller: ResponseCaller, ports: Ports) -> Response:
+    """Stops a response in the background; one that has ended stays as it is."""
+    history = await response_history(ports, caller.account_id, response_id)
+    job = folded(history)
+    if job.accepted.on_disconnect is not None:
+        raise Conflict("only a response in the background can be cancelled", code="not_background")
+    try:
+        await execute(
+            ports.store,
+            job.job_id,
+            RequestCancel(),
+            caller.origin(),
+            decide=decide,
+            evolve=evolve,
+            stream_of=stream_of,
+            known=(job, len(history)),
+        )
+    except Conflict:  # it has ended
+        history = await response_history(ports, caller.account_id, response_id)
+    else:
+        history = await history_when_ended(ports, caller, job.job_id, CANCEL_SECONDS)
+    return _json(await response_of(ports, caller.account_id, history))
+
+
+@router.get("/{response_id}/input_items")
+async def list_input_items(
+    response_id: str,
+    caller: ResponseCaller,
+    ports: Ports,
+    *,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+    after: Annotated[str | None, Query(max_length=200)] = None,
+) -> dict[str, Any]:
+    """What the response was made from, with what it goes on with; the newest item first."""
+    history = await response_history(ports, caller.account_id, response_id)
+    asked = await asked_of(ports, caller.account_id, folded(history))
+    items = input_items(asked, head_for(history))
+    if order == "desc":
+        items.reverse()
+    start = next((place + 1 for place, item in enumerate(items) if item["id"] == after), 0)
+    page = items[start : start + limit]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": start + limit < len(items),
+    }
