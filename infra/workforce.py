@@ -15,6 +15,7 @@ from api.watch import StreamWatch
 from domain.errors import NotFound, StoreUnavailable
 from domain.ports.event_store import DeadLetter
 from domain.routing.routes import Routes
+from infra.active_probes import make_prober
 from infra.directories import Directories
 from infra.making import (
     DELIVERY_DNS_THREADS,
@@ -33,6 +34,7 @@ from infra.tasks import Tasks
 from workers.attached import InteractiveRuns
 from workers.dispatch import Dispatcher
 from workers.node_health import NodeHealth
+from workers.probes import Prober
 from workers.projector import Projector
 from workers.running import RunningJobs
 from workers.webhooks.deliverer import Deliverer, DeliveryLimits
@@ -57,6 +59,7 @@ class Workforce:
     projector: Projector
     watch: StreamWatch
     health: NodeHealth
+    prober: Prober
     counter: EventCounter
     resolver: ThreadPoolResolver
 
@@ -72,6 +75,7 @@ class Workforce:
         tasks.start("projector", self.projector.run())
         tasks.start("watch", self.watch.run())
         tasks.start("health", self.health.run())
+        tasks.start("probes", self.prober.run())
         tasks.start("metrics", self.counter.run())
 
     async def drain(self, tasks: Tasks) -> None:
@@ -122,6 +126,7 @@ async def build_workforce(basis: Basis, store: SqliteEventStore) -> AsyncIterato
                 Projector(source, storage.read_models, storage.clock),
                 StreamWatch(source),
                 health,
+                make_prober(basis, session, health),
                 EventCounter(source, CollectorRegistry()),
                 resolver,
             )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -30,6 +31,14 @@ _NONE: Mapping[int, int] = {}
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _Unrecorded:
+    """A breaker's changes in order, and the version of its stream that they were made upon."""
+
+    version: int
+    events: list[Event] = field(default_factory=list)
+
+
 class BreakerKeeper:
     """Moves the breakers of a node's board; `run` records what changed.
 
@@ -47,8 +56,7 @@ class BreakerKeeper:
     ) -> None:
         self._board, self._store, self._clock = board, store, clock
         self._node_id, self._policy = node_id, policy
-        # In the order of the changes; a breaker's events are recorded one after the other.
-        self._unrecorded: dict[Scope, list[Event]] = {}
+        self._unrecorded: dict[Scope, _Unrecorded] = {}
         self._wanted = asyncio.Event()
 
     def avoided(self, offers: Sequence[OfferRef]) -> Mapping[int, int]:
@@ -83,6 +91,12 @@ class BreakerKeeper:
         self._took(offer, offer_outcome(attempt.outcome), attempt)
         self._took(provider, provider_outcome(attempt.outcome), attempt)
 
+    def wants_probe(self, provider: str) -> bool:
+        """Whether the breaker of the provider as a whole waits for a call that tries."""
+        scope = Scope(provider)
+        now, policy = self._clock.now(), self._policy
+        return scope in self._board.troubled and permits(self._board[scope].breaker, now, policy)
+
     def observe_probe(self, provider: str, outcome: str, began_at: int) -> None:
         """Takes in how a probe ended; it says something about the provider as a whole alone."""
         scope, now = Scope(provider), self._clock.now()
@@ -105,26 +119,24 @@ class BreakerKeeper:
 
     async def flush(self) -> None:
         """Records what has changed."""
-        for scope in tuple(self._unrecorded):
-            events = tuple(self._unrecorded[scope])
-            await self._record(scope, events)
-            left = self._unrecorded.get(scope, [])[len(events) :]
-            if left:
-                self._unrecorded[scope] = left
-                self._wanted.set()
-            else:
-                self._unrecorded.pop(scope, None)
+        for scope, unrecorded in tuple(self._unrecorded.items()):
+            while unrecorded.events:
+                await self._record(scope, unrecorded)
+            if self._unrecorded.get(scope) is unrecorded:
+                del self._unrecorded[scope]
 
-    async def _record(self, scope: Scope, events: tuple[Event, ...]) -> None:
-        stream = scope.breaker_id
+    async def _record(self, scope: Scope, unrecorded: "_Unrecorded") -> None:
+        stream, events = scope.breaker_id, tuple(unrecorded.events)
         origin = system_origin(HOUSE_ACCOUNT, self._node_id, stream)
-        write = StreamWrite(stream, self._board[scope].version, events)
+        write = StreamWrite(stream, unrecorded.version, events)
         try:
             recorded = await self._store.append(Append(origin, (write,)))
         except VersionConflict:  # another node's change stands, and is followed
-            self._unrecorded.pop(scope, None)
+            unrecorded.events.clear()
             return
-        self._board.recorded(scope, recorded[-1].version)
+        unrecorded.version = recorded[-1].version
+        del unrecorded.events[: len(events)]
+        self._board.recorded(scope, unrecorded.version)
 
     def _took(self, scope: Scope, outcome: Outcome, attempt: AttemptRecord) -> None:
         breaker, now = self._board[scope].breaker, self._clock.now()
@@ -140,7 +152,9 @@ class BreakerKeeper:
         self._board.put(scope, standing)
         if events:
             log.info(events[0].event_name, provider=scope.provider, model=scope.native_id)
-            self._unrecorded.setdefault(scope, []).extend(events)
+            if scope not in self._unrecorded:
+                self._unrecorded[scope] = _Unrecorded(standing.version)
+            self._unrecorded[scope].events.extend(events)
             self._wanted.set()
 
     def _last_failed_at(self, offer: OfferRef) -> int:

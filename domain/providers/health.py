@@ -67,10 +67,12 @@ class HealthBoard:
         self._parts: dict[_Key, deque[_Part]] = {}
         self._snapshots: dict[_Key, tuple[int, OfferHealth]] = {}
         self._heard_at: dict[str, int] = {}
+        self._used_at: dict[str, int] = {}
 
     def take(self, observed: AttemptsObserved, now: int) -> None:
         """Takes in what one node saw in one second, this node's own too."""
         self.heard(observed.provider, now)
+        self._used_at[observed.provider] = now
         number = now // (PART_SECONDS * 1000)
         for counts in observed.offers:
             parts = self._parts.setdefault((observed.provider, counts.native_id), deque())
@@ -86,6 +88,10 @@ class HealthBoard:
     def heard_at(self, provider: str) -> int | None:
         """When a provider was last called or probed; None when it never was."""
         return self._heard_at.get(provider)
+
+    def used_at(self, provider: str) -> int | None:
+        """When a provider last served, or failed to; None when it never was asked."""
+        return self._used_at.get(provider)
 
     def of(self, provider: str, native_id: str, now: int) -> OfferHealth:
         """How an offer did in the window."""

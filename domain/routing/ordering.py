@@ -11,7 +11,7 @@
 - `weights`: drawn by share, the same for the same request; what has no weight comes last.
 
 A measured strategy goes by offers with enough answers in the last minutes. Whoever leads keeps the
-lead until another is better by a margin. A small share of the requests goes first to an offer that
+lead until another is better by a margin. One request in five goes first to an offer that
 is not measured, or nothing would ever be. Equal offers stand by price, then by
 `domain.routing.chains`, then as listed. Health filters and never overrides the price: offers whose
 breakers are open come after all others, the one that failed least lately first.
@@ -43,7 +43,7 @@ class Tuning:
 
     minimum_samples: int = 10
     margin: float = 0.2
-    explored_share: float = 0.1
+    explored_share: float = 0.2
 
 
 DEFAULT_TUNING = Tuning()

@@ -18,6 +18,7 @@ from adapters.webhooks.resolver import ThreadPoolResolver
 from domain.effects import Queue
 from domain.errors import StoreUnavailable
 from domain.event_types import ALL_EVENTS
+from infra.active_probes import make_prober
 from infra.cluster.kafka import connection_of, topics_of, until_topics_are_ready
 from infra.cluster.node import ClusterNode, Serving, opened_node
 from infra.making import (
@@ -121,6 +122,7 @@ async def _start_dispatch(work: _Work) -> None:
     node.tasks.start("running jobs", running.run())
     node.tasks.start("dispatcher", dispatcher.run())
     node.tasks.start("health", health.run())
+    node.tasks.start("probes", make_prober(work.basis, session, health).run())
     work.readings["dispatch"] = job_readings(dispatcher)
     work.drains.append(lambda: _end_dispatch(dispatcher, health))
 

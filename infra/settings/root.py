@@ -27,6 +27,7 @@ from infra.settings.sections import (
     DispatchSettings,
     LimitSettings,
     LoggingSettings,
+    ProbeSettings,
     RoutingSettings,
     SimulatorSettings,
     StorageSettings,
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     routing: RoutingSettings = RoutingSettings()
     attempts: AttemptSettings = AttemptSettings()
     breaker: BreakerSettings = BreakerSettings()
+    probes: ProbeSettings = ProbeSettings()
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
     storage: StorageSettings = StorageSettings()

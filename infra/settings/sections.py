@@ -92,6 +92,17 @@ class BreakerSettings(Section):
     successes_to_close: int = Field(default=2, ge=1, description="Successes that close it again.")
 
 
+class ProbeSettings(Section):
+    """When providers that nobody calls are asked for their list of models, which bills nobody."""
+
+    enabled: bool = Field(default=True, description="Whether they are asked at all.")
+    popular: Duration = Field(
+        default=300.0, description="After the last word of a provider that served within a day."
+    )
+    rest: Duration = Field(default=7200.0, description="After the last word of any other.")
+    timeout: Duration = Field(default=30.0, description="For one answer.")
+
+
 class WebhookSettings(Section):
     """How webhooks are delivered."""
 

@@ -128,12 +128,12 @@ def test_a_leader_whose_breaker_opens_loses_the_lead() -> None:
     assert made.leader == offer("dear")
 
 
-def test_a_small_share_of_requests_measures_what_is_not_measured() -> None:
+def test_one_request_in_five_measures_what_is_not_measured() -> None:
     first = Counter(
         names(ordered("latency", health=health(cheap=90), request_id=f"job_{n}"))[0]
         for n in range(1_000)
     )
-    assert first["cheap"] == pytest.approx(900, abs=40)
+    assert first["cheap"] == pytest.approx(800, abs=50)
     assert min(first["middle"], first["dear"]) > 20
 
 
