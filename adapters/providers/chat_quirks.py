@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from adapters.providers.chat_effort import EffortForm
+
 LimitField = Literal["max_tokens", "max_completion_tokens"]
 ToolMode = Literal["auto", "none", "required", "named"]
 MessageForm = Literal["no_names", "no_nulls", "plain_text", "short_call_ids"]
@@ -29,6 +31,8 @@ class ChatQuirks:
 
     - `limit`: the name of the token limit; as the caller wrote it where None.
     - `always_limit`: the provider's own default is harmful, so the model's limit is sent.
+    - `clamps_limit`: a limit above the model's own is an error there, so it is lowered.
+    - `effort`: its words for how hard to think.
     - `refuses`: parameters that it does not take.
     - `renames`: parameters that have another name here.
     - `temperature`: the range that it takes.
@@ -42,6 +46,8 @@ class ChatQuirks:
 
     limit: LimitField | None = None
     always_limit: bool = False
+    clamps_limit: bool = False
+    effort: EffortForm | None = None
     refuses: tuple[str, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
     temperature: tuple[float, float] | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from adapters.providers.chat_effort import told_effort
 from adapters.providers.chat_quirks import ChatQuirks, LimitField, ModelQuirks
 from domain.dialects.canonical import Untranslatable
 
@@ -81,6 +82,8 @@ def shaped(
     _refuse(shaping, model)
     _limit(shaping, (model and model.limit) or quirks.limit, model_limit)
     _bounds(shaping)
+    if quirks.effort is not None and not told_effort(body, quirks.effort):
+        shaping.dropped.append("reasoning_effort")
     _tool_choice(shaping)
     _forms(shaping)
     for name, other in quirks.renames.items():
@@ -110,19 +113,20 @@ def _refuse(shaping: Shaping, model: ModelQuirks | None) -> None:
             shaping.leave_out(name)
 
 
-def _limit(shaping: Shaping, wanted: LimitField | None, model_limit: int | None) -> None:
-    body = shaping.body
-    given = next((body[name] for name in _LIMITS if body.get(name) is not None), None)
-    if given is None and shaping.quirks.always_limit:
-        given = model_limit
-    if wanted is None and given is not None and not any(name in body for name in _LIMITS):
-        wanted = "max_tokens"
-    if wanted is None:
-        return
-    for name in _LIMITS:
-        body.pop(name, None)
-    if given is not None:
-        body[wanted] = given
+def _limit(shaping: Shaping, wanted: LimitField | None, most: int | None) -> None:
+    """Sends one limit, under the name that is `wanted`; `most` is the model's own."""
+    body, quirks = shaping.body, shaping.quirks
+    name = next((name for name in _LIMITS if body.get(name) is not None), None)
+    limit = body[name] if name else (most if quirks.always_limit else None)
+    if name and quirks.clamps_limit and most is not None and isinstance(limit, int):
+        if limit > most:
+            shaping.dropped.append(name)
+        limit = min(limit, most)
+    sent = wanted or name or "max_tokens"
+    for one in _LIMITS:
+        body.pop(one, None)
+    if limit is not None:
+        body[sent] = limit
 
 
 def _bounds(shaping: Shaping) -> None:

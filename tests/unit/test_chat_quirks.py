@@ -45,6 +45,42 @@ def test_the_models_own_rule_comes_before_the_providers() -> None:
     assert applied(quirks, {"max_tokens": 9}, model="gpt-4o")[0] == {"max_tokens": 9}
 
 
+def test_a_limit_above_the_models_is_lowered_and_named_where_it_would_be_an_error() -> None:
+    quirks = ChatQuirks(limit="max_completion_tokens", clamps_limit=True)
+    assert applied(quirks, {"max_tokens": 9000}, limit=4096) == (
+        {"max_completion_tokens": 4096},
+        ("max_tokens",),
+    )
+    assert applied(quirks, {"max_tokens": 9}, limit=4096)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("form", "effort", "sent", "is_exact"),
+    [
+        ("switch", "none", {"thinking": {"type": "disabled"}}, True),
+        ("switch", "high", {"thinking": {"type": "enabled"}}, False),
+        ("qwen", "none", {"enable_thinking": False}, True),
+        ("qwen", "medium", {"enable_thinking": True, "thinking_budget": 4096}, True),
+        ("qwen", "max", {"enable_thinking": True, "thinking_budget": 16384}, False),
+        ("deepseek", "none", {"thinking": {"type": "disabled"}}, True),
+        ("deepseek", "low", {"thinking": {"type": "enabled"}, "reasoning_effort": "high"}, False),
+        ("deepseek", "max", {"thinking": {"type": "enabled"}, "reasoning_effort": "max"}, True),
+        ("openrouter", "max", {"reasoning_effort": "xhigh"}, True),
+        ("openrouter", "low", {"reasoning_effort": "low"}, True),
+    ],
+)
+def test_the_effort_goes_in_the_hosts_own_words(
+    form: Any, effort: str, sent: dict[str, Any], is_exact: bool
+) -> None:
+    dropped = () if is_exact else ("reasoning_effort",)
+    assert applied(ChatQuirks(effort=form), {"reasoning_effort": effort}) == (sent, dropped)
+
+
+def test_what_the_caller_said_in_the_hosts_words_stays() -> None:
+    body = {"reasoning_effort": "high", "thinking": {"type": "disabled"}}
+    assert applied(ChatQuirks(effort="switch"), body)[0] == {"thinking": {"type": "disabled"}}
+
+
 def test_the_models_limit_is_sent_where_the_providers_default_is_harmful() -> None:
     quirks = ChatQuirks(always_limit=True)
     assert applied(quirks, {}, limit=4096)[0] == {"max_tokens": 4096}

@@ -6,6 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from openai.types import EmbeddingCreateParams
+from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 
 from adapters.providers.http import HttpRequest
 from adapters.providers.own_timeouts import OwnTimeouts
@@ -81,6 +83,19 @@ def test_an_entry_makes_sense(name: str) -> None:
     assert all(setting in settings for group in facts.needs for setting in group)
     if facts.models is not None and facts.models.price is not None:
         assert Decimal(facts.models.price.scale) > 0
+
+
+# As OpenAI's own client knows them.
+PARAMETERS = {*CompletionCreateParamsBase.__annotations__, *EmbeddingCreateParams.__annotations__}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_provider_does_not_take_are_parameters_that_there_are(name: str) -> None:
+    quirks = registry()[name].quirks
+    named = {*quirks.refuses, *quirks.renames}
+    for model in quirks.models:
+        named |= {*model.refuses, *model.thinks}
+    assert named <= PARAMETERS
 
 
 @pytest.mark.parametrize("name", NAMES)
