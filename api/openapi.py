@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from api.inference_bodies import ChatBody, EmbeddingsBody
 from api.job_requests import JobRequest
+from api.model_schemas import MODEL_SCHEMAS
 from api.schemas import DOCUMENT, REF, SCHEMAS, TEXT, reference
 from api.status_schemas import STATUS_SCHEMAS
 
@@ -100,7 +101,7 @@ def _add_schemas(components: dict[str, Any]) -> None:
         [JobRequest, ChatBody, EmbeddingsBody], ref_template=REF + "{name}"
     )
     schemas["JobRequest"]["properties"]["body"] = {"anyOf": [chat, embeddings]}
-    components |= schemas | SCHEMAS | STATUS_SCHEMAS
+    components |= schemas | SCHEMAS | STATUS_SCHEMAS | MODEL_SCHEMAS
     components.pop("HTTPValidationError", None)
     components.pop("ValidationError", None)
 

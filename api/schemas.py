@@ -89,11 +89,6 @@ _ACCOUNT: Schema = {
     "name": TEXT,
     "created_at": TIME,
 }
-_OFFER: Schema = {
-    "provider": TEXT,
-    "input_usd_per_million": USD,
-    "output_usd_per_million": USD,
-}
 
 OBJECTS: dict[str, Schema] = {
     "Error": _object(
@@ -206,20 +201,6 @@ OBJECTS: dict[str, Schema] = {
             "ledger": _many(reference("LedgerEntry")),
         }
     ),
-    "Model": _object(
-        {
-            "id": TEXT,
-            "object": {"const": "model"},
-            "created": INTEGER,
-            "owned_by": TEXT,
-            "kind": TEXT,
-            "context_length": {"type": ["integer", "null"]},
-            "max_output_tokens": {"type": ["integer", "null"]},
-            "capabilities": _many(TEXT),
-            "offers": _many(_object(_OFFER)),
-        }
-    ),
-    "ModelList": _object({"object": {"const": "list"}, "data": _many(reference("Model"))}),
     "Offer": _object(
         {
             "id": TEXT,

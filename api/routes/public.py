@@ -1,18 +1,20 @@
 """What anybody may read: liveness, readiness, metrics and the models on sale."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from api.auth import Ports, require
+from api.model_list import Available, ModelFilter, Sort, View, list_object, view_of
+from api.model_objects import model_object, offer_objects
 from api.probes import health_object, metrics_response, ready_response
 from domain.access.scopes import ALL_SCOPES
-from domain.catalog.catalogue import Resolved
-from domain.errors import NotFound
 from domain.money import TokenPrice
 
 router = APIRouter(tags=["Public"])
 any_key = require(*ALL_SCOPES)
+Name = Annotated[str | None, Query(max_length=100)]
+Count = Annotated[int, Query(ge=0)]
 
 
 @router.get("/health")
@@ -39,40 +41,52 @@ async def get_asyncapi(ports: Ports) -> Response:
     return Response(ports.asyncapi(), media_type="application/json")
 
 
+def model_filter(
+    search: Annotated[str, Query(max_length=200)] = "",
+    provider: Name = None,
+    kind: Name = None,
+    capability: Annotated[list[str] | None, Query(max_length=20)] = None,
+    *,
+    min_context: Count = 0,
+    min_providers: Count = 0,
+    max_price: Annotated[
+        str | None, Query(max_length=30, description="USD per million tokens, of both ways.")
+    ] = None,
+    sort: Sort = "name",
+) -> ModelFilter:
+    """Which models a request asks for. Raises `InvalidRequest` for a price that is none."""
+    most = None if max_price is None else TokenPrice.from_usd_per_million(max_price)
+    return ModelFilter(
+        search=search,
+        provider=provider,
+        kind=kind,
+        capabilities=tuple(capability or ()),
+        min_context=min_context,
+        min_providers=min_providers,
+        max_picodollars=None if most is None else most.picodollars_per_token,
+        sort=sort,
+    )
+
+
 @router.get("/v1/models", dependencies=[any_key])
-async def list_models(ports: Ports) -> dict[str, Any]:
-    """The models on sale, in OpenAI's shape with prices."""
-    models = [model_object(resolved) for resolved in ports.catalogue.listed()]
-    return {"object": "list", "data": models}
+async def list_models(
+    ports: Ports,
+    wanted: Annotated[ModelFilter, Depends(model_filter)],
+    view: View = "unique",
+    available: Available = "true",
+    limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
+    after: Annotated[str | None, Query(max_length=300)] = None,
+) -> Response:
+    """The models on sale, in OpenAI's shape with prices: all of them, unless `limit` is given.
+
+    The view `unique` has a row for each model, `full` one for each provider that serves it.
+    """
+    models = await view_of(ports.catalogue, view, available)
+    return Response(list_object(models, wanted, limit, after), media_type="application/json")
 
 
 @router.get("/v1/models/{model_id:path}", dependencies=[any_key])
 async def get_model(model_id: str, ports: Ports) -> dict[str, Any]:
-    """One model on sale."""
-    for resolved in ports.catalogue.listed():
-        if resolved.model.id == model_id:
-            return model_object(resolved)
-    raise NotFound(f"no such model: {model_id[:120]}", code="model_not_found", param="model")
-
-
-def model_object(resolved: Resolved) -> dict[str, Any]:
-    """A model in OpenAI's shape, with what it costs where."""
-    model = resolved.model
-    return {
-        "id": model.id,
-        "object": "model",
-        "created": 0,
-        "owned_by": model.id.partition("/")[0],
-        "kind": model.kind,
-        "context_length": model.context_length,
-        "max_output_tokens": model.max_output_tokens,
-        "capabilities": sorted(model.capabilities),
-        "offers": [
-            {
-                "provider": offer.provider,
-                "input_usd_per_million": TokenPrice(offer.input_picodollars).usd_per_million(),
-                "output_usd_per_million": TokenPrice(offer.output_picodollars).usd_per_million(),
-            }
-            for offer in resolved.offers
-        ],
-    }
+    """One model on sale, by any of its names."""
+    resolved = ports.catalogue.on_sale(model_id)
+    return model_object(resolved.model, offer_objects(resolved, every=False))

@@ -156,9 +156,7 @@ class Catalogue:
         Raises `NotFound` (`model_not_found`) when it is unknown or not for sale, and
         `InvalidRequest` when it is of another kind than the endpoint serves.
         """
-        resolved = self._by_name.get(requested) or self._meant(requested)
-        if resolved is None:
-            raise _not_found(f"does not exist{self._suggestion(requested)}", requested)
+        resolved = self.find(requested)
         wanted = KIND_OF_ENDPOINT[endpoint]
         if resolved.model.kind != wanted:
             raise InvalidRequest(
@@ -167,9 +165,11 @@ class Catalogue:
                 code="model_not_supported",
                 param="model",
             )
-        if not resolved.offers:
-            raise _not_found(self._why_not_sold(resolved), requested)
-        return resolved
+        return self._sellable(resolved, requested)
+
+    def on_sale(self, requested: str) -> Resolved:
+        """As `resolve`, for whichever endpoint serves the model."""
+        return self._sellable(self.find(requested), requested)
 
     def find(self, requested: str) -> Resolved:
         """The model that `requested` names, on sale or not. Raises `NotFound`."""
@@ -228,7 +228,14 @@ class Catalogue:
             first = first or resolved
         return first
 
+    def _sellable(self, resolved: Resolved, requested: str) -> Resolved:
+        if not resolved.is_callable:
+            raise _not_found(self._why_not_sold(resolved), requested)
+        return resolved
+
     def _why_not_sold(self, resolved: Resolved) -> str:
+        if not resolved.model.is_served:
+            return f"is of kind {resolved.model.kind!r}, which no endpoint serves"
         if not any(_priced(resolved.model)):
             return "has no price and cannot be called"
         if resolved.pinned is not None:
