@@ -1,8 +1,8 @@
 """The root of the command line: serving and checking."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,22 +18,19 @@ from infra.cli import (
     webhooks,
 )
 from infra.cli.common import (
-    DEFAULT_URL,
     EXIT_CODES,
     EXIT_UNUSABLE,
-    ApiKeyOption,
     ConfigOption,
     DataOption,
     JsonOption,
-    UrlOption,
-    ask,
     fail,
     loaded,
 )
 from infra.cli.demo import demo
 from infra.cli.migrate import migrate
+from infra.cli.models import models
 from infra.cli.nodes import tell_unapplied
-from infra.cli.output import Column, echo_json, show_list
+from infra.cli.output import echo_json
 
 if TYPE_CHECKING:
     from domain.catalog.catalogue import Model
@@ -46,7 +43,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (nodes.serve, nodes.api, nodes.work, nodes.project, nodes.relay, migrate, demo):
+for _command in (
+    nodes.serve,
+    nodes.api,
+    nodes.work,
+    nodes.project,
+    nodes.relay,
+    migrate,
+    models,
+    demo,
+):
     app.command()(_command)
 GROUPS = {
     "accounts": accounts.app,
@@ -107,21 +113,6 @@ def _by_kind(models: Iterable["Model"]) -> dict[str, list[str]]:
 
 
 @app.command()
-def models(
-    url: UrlOption = DEFAULT_URL, api_key: ApiKeyOption = None, as_json: JsonOption = False
-) -> None:
-    """Lists the models on sale with their prices in USD per million tokens."""
-    listed = ask(url, api_key, lambda client: client.get("/v1/models"))
-    columns: dict[str, Column] = {
-        "id": "id",
-        "kind": "kind",
-        "context": "context_length",
-        "offers": _offers,
-    }
-    show_list(as_json, listed["data"], columns)
-
-
-@app.command()
 def catalogue(as_json: JsonOption = False) -> None:
     """Prints the event catalogue: every event with its fields, as Markdown or JSON Schema."""
     from infra.catalogue import as_json as schema_document
@@ -131,10 +122,3 @@ def catalogue(as_json: JsonOption = False) -> None:
         echo_json(schema_document())
     else:
         typer.echo(render())
-
-
-def _offers(model: Mapping[str, Any]) -> str:
-    return "; ".join(
-        f"{offer['provider']} {offer['input_usd_per_million']}/{offer['output_usd_per_million']}"
-        for offer in model["offers"]
-    )
