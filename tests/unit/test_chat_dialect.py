@@ -28,6 +28,7 @@ from domain.dialects.chat.turns import MessageForm
 from domain.dialects.chat.writing import write_request
 from domain.errors import InvalidRequest
 
+RESULT = Turn("user", (ToolResult(call_id="1", parts=(Text("r"),)),))
 PNG = "data:image/png;base64,iVBOR"
 
 
@@ -293,15 +294,23 @@ def test_earlier_reasoning_goes_back_only_to_hosts_that_want_it() -> None:
     )
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = {"role": "assistant", "content": "a", "tool_calls": [call]}
-    assert written(Request(turns=(turn,)))["messages"] == [message]
-    wanted = written(Request(turns=(turn,)), MessageForm(reasoning_field="reasoning_content"))
-    assert wanted["messages"] == [{**message, "reasoning_content": "hm"}]
+    request = Request(turns=(turn, RESULT))
+    assert written(request)["messages"][0] == message
+    wanted = written(request, MessageForm(reasoning_field="reasoning_content"))
+    assert wanted["messages"][0] == {**message, "reasoning_content": "hm"}
 
 
 def test_a_tool_call_without_reasoning_gets_a_blank_one_where_it_is_wanted() -> None:
     turn = Turn("assistant", (ToolCall(id="1", name="f", arguments="{}"),))
     form = MessageForm(reasoning_field="reasoning_content")
-    assert written(Request(turns=(turn,)), form)["messages"][0]["reasoning_content"] == " "
+    assert written(Request(turns=(turn, RESULT)), form)["messages"][0]["reasoning_content"] == " "
+
+
+def test_an_answer_that_is_begun_is_refused() -> None:
+    turns = (Turn("user", (Text("a"),)), Turn("assistant", (Text("The"),)))
+    with pytest.raises(Untranslatable) as raised:
+        write_request(Request(turns=turns))
+    assert raised.value.param == "messages"
 
 
 def test_of_several_allowed_tools_only_these_are_sent() -> None:

@@ -14,6 +14,7 @@ from domain.dialects.canonical import (
     ToolCall,
     ToolResult,
     Turn,
+    Untranslatable,
 )
 from domain.dialects.chat.content import written_content
 from domain.dialects.chat.rendering import written_call
@@ -35,7 +36,12 @@ class MessageForm:
 
 
 def written_messages(request: Request, form: MessageForm) -> list[dict[str, Any]]:
-    """The messages, the instructions first. Raises `Untranslatable`."""
+    """The messages, the instructions first. Raises `Untranslatable`.
+
+    An answer that the caller has begun is refused: hosts of this wire take it for a whole one.
+    """
+    if request.turns and request.turns[-1].role == "assistant":
+        raise Untranslatable("the provider does not go on with an answer that is begun", "messages")
     messages: list[dict[str, Any]] = []
     if request.system:
         messages.append({"role": "system", "content": _instructions(request.system, form)})
