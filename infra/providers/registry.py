@@ -26,8 +26,6 @@ Protocol = Literal[
     "ollama",
     "simulator",
 ]
-# What no wire adapter speaks yet: such a provider is listed, and not used.
-NOT_BUILT: frozenset[Protocol] = frozenset({"openai-responses"})
 Confidence = Literal["high", "medium", "low"]
 _PATH = Path(__file__).with_name("registry.json")
 

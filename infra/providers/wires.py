@@ -23,6 +23,7 @@ from adapters.providers.google_tokens import GoogleTokens
 from adapters.providers.http import Wire
 from adapters.providers.ollama import OllamaWire
 from adapters.providers.openai_chat import OpenAIChatWire
+from adapters.providers.openai_responses import OpenAIResponsesWire
 from adapters.providers.own_wires import OwnWires
 from adapters.providers.vertex import VertexWire
 from adapters.providers.vertex_places import PlacedVertexWire
@@ -161,6 +162,10 @@ def _anthropic(provider: ProviderSettings) -> Wire:
     return AnthropicWire(provider.address(), credential_of(provider))
 
 
+def _openai_responses(provider: ProviderSettings) -> Wire:
+    return OpenAIResponsesWire(provider.address(), credential_of(provider))
+
+
 def _gemini(provider: ProviderSettings) -> Wire:
     return GeminiWire(provider.address(), _text(provider.api_key))
 
@@ -206,6 +211,7 @@ def _text(secret: SecretStr | None) -> str | None:
 WIRES: Mapping[Protocol, Callable[[ProviderSettings], Wire]] = {
     "openai-chat": _openai_chat,
     "azure-openai": _openai_chat,
+    "openai-responses": _openai_responses,
     "anthropic-messages": _anthropic,
     "gemini": _gemini,
     "vertex": _vertex,

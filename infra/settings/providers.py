@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from domain.routing.candidates import DataHandling
 from infra.providers.addresses import NoAddress, address, regions_of
-from infra.providers.registry import NOT_BUILT, Protocol, ProviderFacts, registry
+from infra.providers.registry import Protocol, ProviderFacts, registry
 from infra.settings.section import Section, require_none
 from infra.settings.values import Duration, Secret
 
@@ -217,7 +217,7 @@ class ProviderSettings(Section):
             return f"{self.set_aside} names another region"
         if self.lacks:
             return "; ".join(map(self._lack, self.lacks))
-        return "its protocol is not built yet" if self.protocol in NOT_BUILT else self.fault
+        return self.fault
 
     @cached_property
     def fault(self) -> str | None:

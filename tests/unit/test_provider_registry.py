@@ -15,7 +15,7 @@ from domain.inference.events import Endpoint
 from domain.ports.provider import CallTimeouts, ProviderCall
 from infra.providers.addresses import NoAddress
 from infra.providers.environment import every_variable
-from infra.providers.registry import NOT_BUILT, ProviderFacts, registry
+from infra.providers.registry import ProviderFacts, registry
 from infra.providers.wires import WIRES, build_wire, credential_of
 from infra.settings import ProviderSettings, Settings, SettingsProblem, load_settings
 
@@ -114,9 +114,6 @@ def test_a_provider_is_usable_by_its_usual_variables_alone(
     facts = registry()[name]
     set_all(monkeypatch, facts)
     provider = load_settings().providers[name]
-    if facts.protocol in NOT_BUILT:
-        assert provider.why_unusable == "its protocol is not built yet"
-        return
     assert provider.why_unusable is None
     assert "{" not in provider.address().replace("{model}", "")
     assert build_wire(provider) is not None
@@ -139,10 +136,9 @@ def test_every_variable_for_the_key_is_read(
     assert key.get_secret_value() == "key-1"
 
 
-def test_every_protocol_is_built_or_told_to_be_missing() -> None:
+def test_every_protocol_has_a_wire() -> None:
     protocols = {facts.protocol for facts in registry().values()}
-    assert protocols <= WIRES.keys() | NOT_BUILT
-    assert not WIRES.keys() & NOT_BUILT
+    assert protocols | {wire for facts in registry().values() for wire in facts.own} <= WIRES.keys()
 
 
 def test_a_secret_is_in_no_credential_that_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

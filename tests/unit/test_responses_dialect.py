@@ -316,4 +316,5 @@ def test_openai_gets_no_reasoning_but_its_own_and_no_ids_of_ours() -> None:
     foreign = {**own, "encrypted_content": "gatewayz:signed:anthropic:S"}
     bare = {"type": "reasoning", "id": "rs_2", "summary": []}
     call = {**CALL, "id": "fc_1", "extra_content": {"google": {"thought_signature": "G"}}}
-    assert sendable([own, foreign, bare, call]) == [own, CALL]
+    without_id = {name: value for name, value in own.items() if name != "id"}
+    assert sendable([own, foreign, bare, call]) == [without_id, CALL]

@@ -12,7 +12,7 @@ from domain.dialects.canonical import Redacted, Thinking, Vendor
 _MARK = "gatewayz:"
 _SIGNED, _HIDDEN = "signed", "hidden"
 # What OpenAI does not take in an item from us.
-_OURS = frozenset({"id", "extra_content"})
+_OURS = frozenset({"id", "status", "extra_content"})
 
 
 def encrypted_of(part: Thinking | Redacted) -> str | None:
@@ -63,7 +63,8 @@ def _unmarked(encrypted: str) -> tuple[str, Vendor, str]:
 def sendable(items: Sequence[Any]) -> list[Any]:
     """Input items as OpenAI takes them from us, who keep nothing there.
 
-    The ids of items are ours, so they are left out; reasoning that OpenAI cannot decrypt is too.
+    The ids of items mean nothing then, so they are left out; reasoning that OpenAI cannot decrypt
+    is too.
     """
     return [_sendable(item) for item in items if not _is_foreign(item)]
 
@@ -76,6 +77,6 @@ def _is_foreign(item: object) -> bool:
 
 
 def _sendable(item: Any) -> Any:
-    if not isinstance(item, Mapping) or item.get("type") == "reasoning":
+    if not isinstance(item, Mapping):
         return item
     return {name: value for name, value in item.items() if name not in _OURS}
