@@ -62,7 +62,7 @@ def _wires_of(provider: ProviderSettings) -> Wire:
     facts = provider.facts
     if facts is None or provider.protocol != facts.protocol:
         return usual
-    own = {wire: _other_wire(provider, facts, wire) for wire in facts.own if wire in WIRES}
+    own = {wire: _other_wire(provider, facts, wire) for wire in facts.own}
     alone = [
         (wire, facts.alone[name]) for name, wire in own.items() if wire and name in facts.alone
     ]

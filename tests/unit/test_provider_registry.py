@@ -349,6 +349,21 @@ async def test_a_model_that_has_one_wire_alone_is_asked_through_it(
     assert other.url.startswith("https://res.services.ai.azure.com/models/chat/completions?")
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "model", "path"),
+    [
+        ("/v1/chat/completions", "gpt-5.5", "chat/completions"),
+        ("/v1/chat/completions", "gpt-5.5-pro", "responses"),
+        ("/v1/messages", "o3-deep-research", "responses"),
+    ],
+)
+async def test_openais_models_are_asked_where_they_answer(
+    load: Load, endpoint: Endpoint, model: str, path: str
+) -> None:
+    provider = load("providers: {openai: {api_key: k}}").providers["openai"]
+    assert (await asked(provider, endpoint, model)).url == f"https://api.openai.com/v1/{path}"
+
+
 async def test_a_model_that_has_another_address_is_asked_there(load: Load) -> None:
     provider = load("providers: {perplexity: {api_key: k}}").providers["perplexity"]
     here = await asked(provider, "/v1/chat/completions", "sonar-pro")
