@@ -20,7 +20,7 @@ from domain.ports.stream_buffers import BufferBounds
 from infra.api_ports import ApiParts, api_ports, prepare_to_serve
 from infra.directories import load_directories
 from infra.making import Basis
-from infra.metrics import job_readings, log_readings
+from infra.metrics import health_readings, job_readings, log_readings
 from infra.offers import build_catalogue
 from infra.settings import Settings
 from infra.storage import open_embedded_storage
@@ -117,6 +117,7 @@ def _vitals(store: SqliteEventStore, workforce: Workforce, tasks: Tasks) -> Vita
         readings={
             **log_readings(store.log),
             **job_readings(workforce.dispatcher),
+            **health_readings(workforce.health),
             "gatewayz_consumer_lag_positions": ("Events not handled.", "consumer", consumers),
         },
     )

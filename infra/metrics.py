@@ -10,6 +10,7 @@ from domain.following import follow
 from domain.ports.event_store import LogEntry, Unreadable
 from domain.ports.log import Log
 from workers.dispatch import Dispatcher
+from workers.node_health import NodeHealth
 
 UNREADABLE = "unreadable"
 Reading = Callable[[], Mapping[str, float]]
@@ -68,6 +69,17 @@ def job_readings(dispatcher: Dispatcher) -> Readings:
             "Jobs that run in this process.",
             "worker",
             lambda: {"dispatch": dispatcher.running},
+        )
+    }
+
+
+def health_readings(health: NodeHealth) -> Readings:
+    """The figures of the providers as this process knows them."""
+    return {
+        "gatewayz_breakers_open": (
+            "Breakers that are not closed.",
+            "provider",
+            health.open_breakers,
         )
     }
 

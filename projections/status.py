@@ -125,7 +125,8 @@ def _summary(
 def _state(hours: Sequence[StoredRow], breakers: Sequence[StoredRow], now: int) -> ProviderState:
     if any(not row["native_id"] and now < (row["retry_at"] or 0) for row in breakers):
         return "offline"
-    if breakers:
+    # Of a model that nobody asks for any more nothing is known after a while.
+    if any(now < (row["retry_at"] or 0) + HOUR_MS for row in breakers):
         return "degraded"
     if not hours:
         return "unknown"

@@ -54,14 +54,14 @@ class BreakerKeeper:
         node_id: str,
         policy: BreakerPolicy,
     ) -> None:
-        self._board, self._store, self._clock = board, store, clock
+        self.board, self._store, self._clock = board, store, clock
         self._node_id, self._policy = node_id, policy
         self._unrecorded: dict[Scope, _Unrecorded] = {}
         self._wanted = asyncio.Event()
 
     def avoided(self, offers: Sequence[OfferRef]) -> Mapping[int, int]:
         """See `domain.ports.attempt_health.AttemptHealth`."""
-        if not self._board.troubled:
+        if not self.board.troubled:
             return _NONE
         return {
             place: self._last_failed_at(offer)
@@ -73,17 +73,17 @@ class BreakerKeeper:
         """Whether the offer may be called now, for all that is known."""
         now, policy = self._clock.now(), self._policy
         return all(
-            scope not in self._board.troubled or permits(self._board[scope].breaker, now, policy)
+            scope not in self.board.troubled or permits(self.board[scope].breaker, now, policy)
             for scope in _scopes(offer)
         )
 
     def begins(self, offer: OfferRef) -> None:
         """A call begins; the first after a breaker's time is over makes it half-open."""
-        if self._board.troubled:
+        if self.board.troubled:
             now = self._clock.now()
             for scope in _scopes(offer):
-                if scope in self._board.troubled:
-                    self._move(scope, begun(self._board[scope].breaker, now, self._policy))
+                if scope in self.board.troubled:
+                    self._move(scope, begun(self.board[scope].breaker, now, self._policy))
 
     def observe(self, attempt: AttemptRecord) -> None:
         """Takes in how a call ended."""
@@ -95,12 +95,12 @@ class BreakerKeeper:
         """Whether the breaker of the provider as a whole waits for a call that tries."""
         scope = Scope(provider)
         now, policy = self._clock.now(), self._policy
-        return scope in self._board.troubled and permits(self._board[scope].breaker, now, policy)
+        return scope in self.board.troubled and permits(self.board[scope].breaker, now, policy)
 
     def observe_probe(self, provider: str, outcome: str, began_at: int) -> None:
         """Takes in how a probe ended; it says something about the provider as a whole alone."""
         scope, now = Scope(provider), self._clock.now()
-        breaker = begun(self._board[scope].breaker, now, self._policy)
+        breaker = begun(self.board[scope].breaker, now, self._policy)
         self._move(scope, breaker)
         judged = provider_outcome(outcome)
         self._move(scope, after(breaker, judged, began_at, now, self._policy), outcome)
@@ -136,20 +136,20 @@ class BreakerKeeper:
             return
         unrecorded.version = recorded[-1].version
         del unrecorded.events[: len(events)]
-        self._board.recorded(scope, unrecorded.version)
+        self.board.recorded(scope, unrecorded.version)
 
     def _took(self, scope: Scope, outcome: Outcome, attempt: AttemptRecord) -> None:
-        breaker, now = self._board[scope].breaker, self._clock.now()
+        breaker, now = self.board[scope].breaker, self._clock.now()
         changed = after(breaker, outcome, attempt.started_at, now, self._policy)
         if changed.phase == breaker.phase == "closed":
-            self._board.count(scope, changed)
+            self.board.count(scope, changed)
         elif changed is not breaker:
             self._move(scope, changed, attempt.outcome)
 
     def _move(self, scope: Scope, breaker: Breaker, reason: str = "") -> None:
         cause = Cause(self._node_id, self._clock.now(), reason)
-        standing, events = moved(scope, self._board[scope], breaker, cause)
-        self._board.put(scope, standing)
+        standing, events = moved(scope, self.board[scope], breaker, cause)
+        self.board.put(scope, standing)
         if events:
             log.info(events[0].event_name, provider=scope.provider, model=scope.native_id)
             if scope not in self._unrecorded:
@@ -158,7 +158,7 @@ class BreakerKeeper:
             self._wanted.set()
 
     def _last_failed_at(self, offer: OfferRef) -> int:
-        return max(self._board[scope].breaker.last_failed_at for scope in _scopes(offer))
+        return max(self.board[scope].breaker.last_failed_at for scope in _scopes(offer))
 
 
 def _scopes(offer: OfferRef | AttemptRecord) -> tuple[Scope, Scope]:

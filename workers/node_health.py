@@ -35,6 +35,13 @@ class NodeHealth:
         self.recorder.observe(attempt)
         self.keeper.observe(attempt)
 
+    def open_breakers(self) -> Mapping[str, float]:
+        """How many breakers are not closed, by provider."""
+        counts: dict[str, float] = {}
+        for scope in self.keeper.board.troubled:
+            counts[scope.provider] = counts.get(scope.provider, 0) + 1
+        return counts
+
     async def flush(self) -> None:
         """Records what has not been recorded."""
         await self.recorder.flush()

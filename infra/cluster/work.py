@@ -32,7 +32,7 @@ from infra.making import (
     make_running,
     webhook_sender,
 )
-from infra.metrics import Readings, job_readings
+from infra.metrics import Readings, health_readings, job_readings
 from infra.settings import Settings
 from workers.dispatch import Dispatcher
 from workers.node_health import NodeHealth
@@ -123,7 +123,7 @@ async def _start_dispatch(work: _Work) -> None:
     node.tasks.start("dispatcher", dispatcher.run())
     node.tasks.start("health", health.run())
     node.tasks.start("probes", make_prober(work.basis, session, health).run())
-    work.readings["dispatch"] = job_readings(dispatcher)
+    work.readings["dispatch"] = {**job_readings(dispatcher), **health_readings(health)}
     work.drains.append(lambda: _end_dispatch(dispatcher, health))
 
 

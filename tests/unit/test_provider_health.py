@@ -107,6 +107,15 @@ def test_a_provider_with_a_model_that_fails_is_degraded() -> None:
     assert shown(log)["status"] == "degraded"
 
 
+def test_a_model_that_nobody_asks_for_any_more_degrades_its_provider_for_an_hour() -> None:
+    log = SimulatedLog()
+    observe(log, succeeded=5)
+    open_at(log, MODEL, STARTED_AT)
+    later = STARTED_AT + MINUTE + HOUR_MS
+    assert shown(log, later - 1)["status"] == "degraded"
+    assert shown(log, later)["status"] == "online"
+
+
 def test_a_provider_that_leaves_many_attempts_unanswered_is_degraded() -> None:
     log = SimulatedLog()
     observe(log, succeeded=8, server_error=2)
