@@ -82,6 +82,7 @@ async def admit(
         store=asked.store,
         stream=asked.stream,
         told_as=asked.told_as,
+        prefill=not others and "prefill" in first.model.capabilities,
         fallbacks=tuple([await _fallback(ports, one) for one in others]),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, cast
 
-from domain.dialects.surface import Delta, Head, Surface
+from domain.dialects.surface import Head
 from domain.dialects.surfaces import SURFACES
 from domain.inference.events import AttemptRecord, Endpoint, Failure, OfferRef, Usage
 from domain.inference.view import EXPIRED
@@ -24,6 +24,7 @@ from domain.ports.provider import (
 from domain.rating.estimate import estimated_usage
 from domain.routing.failures import INTERRUPTED
 from domain.routing.policy import AttemptLimits, FailedAttempt, GiveUp, next_step
+from workers.answer_deltas import AnswerDeltas, OnDelta
 
 # With less time than this left, a deadline counts as passed: no call can end in it.
 SHORTEST_CALL_SECONDS = 0.01
@@ -34,8 +35,6 @@ NO_HEALTH = NoHealth()
 
 _Answer = tuple[ProviderReply, Usage]
 OnFailed = Callable[[AttemptRecord], Awaitable[None]]
-# Gets each event of a streamed answer and the offer that it is from.
-OnDelta = Callable[[OfferRef, Delta], None]
 # What the caller may say about the length of the answer, in the words of the several wires.
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
@@ -45,8 +44,9 @@ class InferenceRequest:
     """One job's call: the caller's body and the offers that may serve it, first choice first.
 
     `head` is what the answer says about itself; `served_models` names the models of offers that
-    serve another than its. `earlier` holds the failed attempts of leases that
-    ran out; they count against the limits. `deadline_at` is Unix milliseconds.
+    serve another than its. With `prefill` an offer can go on from half an answer. `earlier` holds
+    the failed attempts of leases that ran out; they count against the limits. `deadline_at` is Unix
+    milliseconds.
     """
 
     endpoint: Endpoint
@@ -56,6 +56,7 @@ class InferenceRequest:
     request_id: str
     served_models: Mapping[OfferRef, str] = field(default_factory=dict)
     max_output_tokens: int | None = None
+    prefill: bool = False
     deadline_at: int | None = None
     earlier: tuple[AttemptRecord, ...] = ()
 
@@ -113,22 +114,23 @@ class AttemptEngine:
         """The answer, or why there is none.
 
         `on_failed` is awaited with each failed attempt that another one follows, before it.
-        With `on_delta` the answer is streamed: it gets the events of one attempt alone, from the
-        first that holds some of the answer on, with what came before it. No other attempt follows
-        then, because what was shown cannot be taken back. Cancelling the task ends the call in
-        flight and closes its connection.
+        With `on_delta` the answer is streamed: it gets the events of an attempt from the first that
+        holds some of the answer on, with what came before it. What was shown cannot be taken back:
+        another attempt follows then only where it can go on from there. Cancelling the task ends
+        the call in flight and closes its connection.
         """
         attempts, history = request.earlier, _history(request)
         stream = None
         if on_delta is not None:
-            stream = _Stream(SURFACES[request.endpoint], on_delta, self._clock)
+            stream = AnswerDeltas(SURFACES[request.endpoint], on_delta, self._clock)
+        asked = request.body
         while True:
             avoided = self._health.avoided(request.offers)
             step = next_step(history, len(request.offers), self._limits, self._random(), avoided)
             if self._is_over(request):
                 return GaveUp(EXPIRED, attempts, deadline_passed=True)
             if isinstance(step, GiveUp):
-                return GaveUp(step.failure, attempts, deadline_passed=False)
+                return GaveUp(_told(step.failure, stream), attempts, deadline_passed=False)
             if len(attempts) > len(request.earlier):
                 await on_failed(attempts[-1])
             if step.delay_seconds and not await self._pause(step.delay_seconds, request):
@@ -142,12 +144,15 @@ class AttemptEngine:
                     stream.finish()
                 return Answered(reply, offer, usage, attempts)
             if stream is not None and stream.has_begun:
-                return GaveUp(INTERRUPTED, attempts, deadline_passed=False)
+                rest = stream.going_on(asked) if request.prefill else None
+                if rest is None:
+                    return GaveUp(INTERRUPTED, attempts, deadline_passed=False)
+                request = replace(request, body=rest)
             failed = FailedAttempt(step.offer_index, outcome.kind, outcome.retry_after)
             history = (*history, failed)
 
     async def _attempt(
-        self, request: InferenceRequest, offer: OfferRef, stream: "_Stream | None"
+        self, request: InferenceRequest, offer: OfferRef, stream: AnswerDeltas | None
     ) -> tuple[_Answer | ProviderFailure, AttemptRecord]:
         started_at, started = self._clock.now(), self._clock.monotonic()
         self._health.begins(offer)
@@ -169,7 +174,7 @@ class AttemptEngine:
         return outcome, record
 
     async def _outcome(
-        self, request: InferenceRequest, offer: OfferRef, stream: "_Stream | None"
+        self, request: InferenceRequest, offer: OfferRef, stream: AnswerDeltas | None
     ) -> _Answer | ProviderFailure:
         try:
             return await self._call(request, offer, stream)
@@ -177,7 +182,7 @@ class AttemptEngine:
             return failure
 
     async def _call(
-        self, request: InferenceRequest, offer: OfferRef, stream: "_Stream | None"
+        self, request: InferenceRequest, offer: OfferRef, stream: AnswerDeltas | None
     ) -> _Answer:
         provider = self._providers.get(offer.provider)
         if provider is None:
@@ -199,7 +204,8 @@ class AttemptEngine:
             raise ProviderFailure("malformed", "the provider's reply is no complete answer")
         usage = reply.usage or estimated_usage(request.body, surface.text_size(reply.body))
         model = request.served_models.get(offer, request.head.model)
-        body = surface.finished(reply.body, replace(request.head, model=model), usage)
+        whole = reply.body if stream is None else stream.whole(reply.body)
+        body = surface.finished(whole, replace(request.head, model=model), usage)
         return replace(reply, body=body), usage
 
     async def _pause(self, seconds: float, request: InferenceRequest) -> bool:
@@ -228,39 +234,9 @@ class AttemptEngine:
         return self._seconds_left(request) < SHORTEST_CALL_SECONDS
 
 
-class _Stream:
-    """Hands the events of an answer on, once an attempt has brought some of it."""
-
-    def __init__(self, surface: Surface, on_delta: OnDelta, clock: Clock) -> None:
-        self._surface = surface
-        self._on_delta = on_delta
-        self._clock = clock
-        self._waiting: list[tuple[OfferRef, Delta]] = []
-        self.begun_at: float | None = None
-
-    @property
-    def has_begun(self) -> bool:
-        return self.begun_at is not None
-
-    def attempt(self, offer: OfferRef) -> Callable[[Delta], None]:
-        """What gets the events of one attempt; those of an earlier one are forgotten."""
-        self._waiting.clear()
-        return lambda delta: self._take(offer, delta)
-
-    def finish(self) -> None:
-        """The answer is complete, though it may have been empty."""
-        self.begun_at = self.begun_at or self._clock.monotonic()
-        for one in self._waiting:
-            self._on_delta(*one)
-        self._waiting.clear()
-
-    def _take(self, offer: OfferRef, delta: Delta) -> None:
-        if self.has_begun:
-            self._on_delta(offer, delta)
-            return
-        self._waiting.append((offer, delta))
-        if self._surface.is_content(delta):
-            self.finish()
+def _told(failure: Failure, stream: AnswerDeltas | None) -> Failure:
+    """What the customer is told: after some of the answer, that it broke off."""
+    return INTERRUPTED if stream is not None and stream.has_begun else failure
 
 
 def _ms(seconds: float) -> int:

@@ -34,7 +34,8 @@ from domain.ports.log import Log
 from domain.ports.payloads import PayloadErased, Payloads
 from domain.rating.rate import rate
 from domain.sealed import Sealed
-from workers.attempts import Answered, AttemptEngine, GaveUp, InferenceRequest, OnDelta
+from workers.answer_deltas import OnDelta
+from workers.attempts import Answered, AttemptEngine, GaveUp, InferenceRequest
 
 # How long a finished job waits to be recorded when the event store is away.
 AWAY_SECONDS = 0.5
@@ -135,6 +136,7 @@ class Run:
             body=body,
             request_id=accepted.job_id,
             max_output_tokens=accepted.max_output_tokens,
+            prefill=accepted.prefill,
             deadline_at=accepted.deadline_at,
             earlier=self._job.failed_attempts,
         )

@@ -68,6 +68,23 @@ class TellsFailure(Protocol):
         ...
 
 
+@runtime_checkable
+class GoesOn(Protocol):
+    """A `Surface` in which an answer that broke off can be gone on with by another attempt."""
+
+    def plain_text(self, delta: Delta) -> str | None:
+        """The text that a delta adds, "" for none; None when it adds anything else."""
+        ...
+
+    def going_on(self, request: Mapping[str, Any], text: str) -> Body | None:
+        """The request whose answer goes on from `text`; None when it allows of none."""
+        ...
+
+    def joined(self, text: str, body: Body) -> Body:
+        """The body with `text` before its own."""
+        ...
+
+
 class Surface(Protocol):
     """One client wire."""
 

@@ -103,7 +103,8 @@ class JobAccepted(Event):
     `input` is kept only where another node may have to finish it, or where the answer is to be
     told with it. `store` says whether the answer is kept, `stream` that its events are buffered
     for clients that come and go.
-    `fallbacks` are the models that the caller named to answer in place of `model`.
+    `fallbacks` are the models that the caller named to answer in place of `model`. With `prefill`
+    its offers can go on from half an answer.
     """
 
     job_id: str
@@ -124,6 +125,7 @@ class JobAccepted(Event):
     on_disconnect: DisconnectPolicy | None = None
     store: bool = True
     fallbacks: tuple[Fallback, ...] = ()
+    prefill: bool = False
     stream: bool = False
     told_as: Telling = "job"
 

@@ -127,7 +127,10 @@ async def running(
         async with running_engine(
             tmp_path_factory.mktemp("faults") / "data",
             more_providers={"h2": {"protocol": "openai-chat", "base_url": second.base_url}},
-            more_models={"acme/two": model},
+            more_models={
+                "acme/two": model,
+                "acme/goes-on": {**model, "capabilities": ["prefill"]},
+            },
             attempts=TIMEOUTS,
             breaker=NEVER_OPEN,
         ) as engine:
@@ -281,3 +284,38 @@ async def test_a_provider_that_flaps_loses_no_request(stage: Stage, streamed: bo
         stage.first.script(error(503), answer(TEXT))
     for _ in range(20):
         assert said(await stage.ask(streamed=streamed)) == TEXT
+
+
+@pytest.mark.parametrize("fault", MIDWAY)
+async def test_where_the_next_provider_takes_a_prefill_it_goes_on_with_the_answer(
+    stage: Stage, fault: str
+) -> None:
+    stage.first.script(MIDWAY[fault])
+    stage.first.default = error(503)
+    stage.second.default = answer("rest of it.")
+    reply = await stage.ask(streamed=True, model="acme/goes-on")
+    assert said(reply) == "The whole rest of it."
+    prefill = stage.second.requests[0].body["messages"][-1]
+    assert prefill == {"role": "assistant", "content": "The whole"}
+    [charge] = await stage.account.charges(reply.headers["x-gatewayz-job-id"])
+    assert (charge["provider"], await stage.spent()) == ("h2", Decimal("0.000061"))
+
+
+@pytest.mark.parametrize("refusal", [400, 503])
+async def test_a_fallback_that_does_not_go_on_ends_the_stream_with_an_error(
+    stage: Stage, refusal: int
+) -> None:
+    stage.first.default = MIDWAY["cut"]
+    stage.second.default = error(refusal)
+    reply = await stage.ask(streamed=True, model="acme/goes-on")
+    assert chunks(reply)[-1]["error"]["code"] == "stream_interrupted"
+    assert len(stage.first.requests) + len(stage.second.requests) <= 6
+    assert await stage.spent() == 0
+
+
+async def test_a_tool_call_that_broke_off_is_not_gone_on_with(stage: Stage) -> None:
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{"}}
+    stage.first.default = stream([chunk({"tool_calls": [call]})], done=False, cut=True)
+    reply = await stage.ask(streamed=True, model="acme/goes-on")
+    assert chunks(reply)[-1]["error"]["code"] == "stream_interrupted"
+    assert stage.second.requests == []

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.dialects.canonical import Answer, Request
-from domain.dialects.chat import answers, rendering
+from domain.dialects.chat import answers, going_on, rendering
 from domain.dialects.chat.reading import read_request
 from domain.dialects.surface import Body, Delta, Head, Outgoing, Renderer
 from domain.inference.events import Usage
@@ -36,6 +36,18 @@ class ChatSurface:
 
     def replayed(self, body: Body) -> Sequence[Delta]:
         return answers.replayed(body)
+
+    def plain_text(self, delta: Delta) -> str | None:
+        """See `domain.dialects.surface.GoesOn`."""
+        return going_on.plain_text(delta)
+
+    def going_on(self, request: Mapping[str, Any], text: str) -> Body | None:
+        """See `domain.dialects.surface.GoesOn`."""
+        return going_on.request_for_the_rest(request, text)
+
+    def joined(self, text: str, body: Body) -> Body:
+        """See `domain.dialects.surface.GoesOn`."""
+        return going_on.joined(text, body)
 
     def delta_size(self, delta: Delta) -> int:
         return answers.delta_size(delta)

@@ -1,0 +1,76 @@
+"""A streamed answer on its way from the attempts of a job to its client.
+
+Nothing is handed on before an attempt has brought some of the answer, so that one that fails before
+leaves no trace. What was shown cannot be taken back: after it, another attempt can only go on from
+there.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain.dialects.surface import Body, Delta, GoesOn, Surface
+from domain.inference.events import OfferRef
+from domain.ports.clock import Clock
+
+# Gets each event of a streamed answer and the offer that it is from.
+OnDelta = Callable[[OfferRef, Delta], None]
+
+
+class AnswerDeltas:
+    """Hands the events of an answer on; `begun_at` is when the first of it came (monotonic)."""
+
+    def __init__(self, surface: Surface, on_delta: OnDelta, clock: Clock) -> None:
+        self._surface = surface
+        self._on_delta = on_delta
+        self._clock = clock
+        self._waiting: list[tuple[OfferRef, Delta]] = []
+        # What was shown, while it is nothing but text; and how much of it is of earlier attempts.
+        self._said: list[str] | None = [] if isinstance(surface, GoesOn) else None
+        self._before = ""
+        self.begun_at: float | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self.begun_at is not None
+
+    def attempt(self, offer: OfferRef) -> Callable[[Delta], None]:
+        """What gets the events of one attempt; those that an earlier one left are forgotten."""
+        self._waiting.clear()
+        return lambda delta: self._take(offer, delta)
+
+    def finish(self) -> None:
+        """The answer is complete, though it may have been empty."""
+        self.begun_at = self.begun_at or self._clock.monotonic()
+        for one in self._waiting:
+            self._hand_on(*one)
+        self._waiting.clear()
+
+    def going_on(self, request: Mapping[str, Any]) -> Body | None:
+        """The request whose answer goes on from what was shown; None when it cannot."""
+        if self._said is None or not isinstance(self._surface, GoesOn):
+            return None
+        self._before = "".join(self._said)
+        return self._surface.going_on(request, self._before)
+
+    def whole(self, body: Body) -> Body:
+        """The body of the last attempt with what the earlier ones had shown before it."""
+        if not self._before or not isinstance(self._surface, GoesOn):
+            return body
+        return self._surface.joined(self._before, body)
+
+    def _take(self, offer: OfferRef, delta: Delta) -> None:
+        if self.has_begun:
+            self._hand_on(offer, delta)
+            return
+        self._waiting.append((offer, delta))
+        if self._surface.is_content(delta):
+            self.finish()
+
+    def _hand_on(self, offer: OfferRef, delta: Delta) -> None:
+        if self._said is not None and isinstance(self._surface, GoesOn):
+            text = self._surface.plain_text(delta)
+            if text is None:
+                self._said = None
+            elif text:
+                self._said.append(text)
+        self._on_delta(offer, delta)
