@@ -23,8 +23,12 @@ providers:
   openai-research: {preset: openai, api_key: "${RESEARCH_KEY}"}   # a second account
   ollama: {protocol: ollama, base_url: "http://gpu-box:11434"}    # its own routes
   house: {base_url: "http://vllm:8000/v1"}                        # any server with OpenAI's routes
+  lmstudio: {enabled: true, timeouts: {first_byte: 5m}}           # loads its model at first
   groq: {enabled: false}
 ```
+
+The offers of the shipped catalogue are those of the names in the table; a provider under a name of
+your own sells what is listed for it under `models`.
 
 What a provider does not take is never dropped in silence: a parameter that only tunes the answer
 is left out and named to the caller, one that would change the answer makes another offer take the
@@ -73,7 +77,13 @@ Models of other publishers need their agreement accepted in the console first (4
 
 A Bedrock key (`AWS_BEARER_TOKEN_BEDROCK`) or an access key; `AWS_PROFILE`, a role by web identity
 or, with `ambient_credentials: true`, whatever the machine is allowed. The region is `AWS_REGION`,
-by default `us-east-1`. `pip install 'gatewayz[bedrock]'`.
+by default `us-east-1`. `pip install 'gatewayz[bedrock]'`. The catalogue has the prices of other
+regions under names of their own, such as `bedrock-eu`:
+
+```yaml
+providers:
+  bedrock-eu: {preset: bedrock, region: eu-central-1, ambient_credentials: true}
+```
 
 ## Azure
 

@@ -13,6 +13,7 @@ from adapters.providers.http import HttpRequest
 from adapters.providers.own_timeouts import OwnTimeouts
 from domain.inference.events import Endpoint
 from domain.ports.provider import CallTimeouts, ProviderCall
+from infra.providers import guide
 from infra.providers.addresses import NoAddress
 from infra.providers.environment import every_variable
 from infra.providers.registry import ProviderFacts, registry
@@ -370,6 +371,18 @@ async def test_a_model_that_has_another_address_is_asked_there(load: Load) -> No
     there = await asked(provider, "/v1/chat/completions", "openai/gpt-5.5")
     assert here.url == "https://api.perplexity.ai/chat/completions"
     assert there.url == "https://api.perplexity.ai/router/v1/chat/completions"
+
+
+def test_the_examples_of_the_page_about_providers_are_valid(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUR_MISTRAL_KEY", "k")
+    monkeypatch.setenv("RESEARCH_KEY", "k")
+    examples = [text.partition("```")[0] for text in guide.render().split("```yaml\n")[1:]]
+    first, vertex, bedrock = (load(text) for text in examples)
+    assert {"mistral", "openai-research", "ollama", "house"} <= set(first.usable_providers)
+    assert vertex.providers["vertex-everywhere"].location == "global"
+    assert bedrock.providers["bedrock-eu"].is_usable
 
 
 def test_a_provider_may_have_timeouts_of_its_own(load: Load) -> None:
