@@ -8,7 +8,16 @@ from api.bodies import Body, UnixSeconds
 from domain.webhooks.events import PayloadForm
 
 DAY_SECONDS = 24 * 3600
-EventType = Literal["job.completed", "job.failed", "job.cancelled", "job.expired"]
+EventType = Literal[
+    "job.completed",
+    "job.failed",
+    "job.cancelled",
+    "job.expired",
+    "response.completed",
+    "response.failed",
+    "response.cancelled",
+    "response.incomplete",
+]
 EventTypes = Annotated[list[EventType | Literal["*"]], Field(min_length=1, max_length=50)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Name = Annotated[str, StringConstraints(max_length=100)]

@@ -113,7 +113,7 @@ async def cancel_response(response_id: str, caller: ResponseCaller, ports: Ports
     history = await response_history(ports, caller.account_id, response_id)
     job = folded(history)
     if job.accepted.on_disconnect is not None:
-        raise Conflict("only a response in the background can be cancelled", code="not_background")
+        raise InvalidRequest("only a response in the background can be cancelled")
     try:
         await execute(
             ports.store,

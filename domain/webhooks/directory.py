@@ -78,16 +78,22 @@ class Directory:
         return tuple(self._endpoints[i] for i in self._of_account.get(account_id, ()))
 
     def subscribed(self, account_id: str, event_type: str, at: int) -> tuple[Endpoint, ...]:
-        """The account's enabled endpoints that want an event of this type at position `at`.
+        """The account's enabled endpoints that want an event of this type at position `at`."""
+        return tuple(
+            endpoint
+            for endpoint in self.receiving(account_id, at)
+            if subscribes(endpoint.event_types, event_type)
+        )
+
+    def receiving(self, account_id: str, at: int) -> tuple[Endpoint, ...]:
+        """The account's enabled endpoints that can be told of an event at position `at`.
 
         One that was created later is not told of it, whenever this is asked.
         """
         return tuple(
             listed.endpoint
             for listed in self.of_account(account_id)
-            if listed.since <= at
-            and listed.endpoint.receives
-            and subscribes(listed.endpoint.event_types, event_type)
+            if listed.since <= at and listed.endpoint.receives
         )
 
     def default_secrets(self, account_id: str) -> Secrets | None:

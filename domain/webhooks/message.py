@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.event import Event, Recorded
-from domain.inference.events import JobCompleted
-from domain.inference.view import job_object
+from domain.inference.events import JobAccepted, JobCompleted
+from domain.inference.view import head_of, job_object
 from domain.sealed import Sealed
 from domain.webhooks.events import DeliveryScheduled, PayloadForm
+from domain.webhooks.types import RESPONSE_TYPES
 
 # Larger answers are fetched by the receiver from the job's `result_url`.
 INLINE_RESULT_BYTES = 64 * 1024
@@ -24,10 +25,19 @@ def message(scheduled: DeliveryScheduled, created_at: int, data: dict[str, Any])
     }
 
 
+def form_of(scheduled: DeliveryScheduled, form: PayloadForm) -> PayloadForm:
+    """The form of a message: OpenAI's event types have one alone, whatever the endpoint wants."""
+    return "thin" if scheduled.event_type in RESPONSE_TYPES else form
+
+
 def job_data(
     scheduled: DeliveryScheduled, form: PayloadForm, history: Sequence[Recorded[Event]]
 ) -> dict[str, Any]:
     """The job as it stood at the event told: its id alone in thin form, else the job object."""
+    if scheduled.event_type in RESPONSE_TYPES:
+        accepted = history[0].event
+        if isinstance(accepted, JobAccepted):
+            return {"id": head_of(accepted, history[0].recorded_at).id}
     if form == "thin":
         return {"id": scheduled.job_id}
     return job_object(history)

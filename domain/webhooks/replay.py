@@ -19,7 +19,7 @@ from domain.webhooks.events import DeliveryScheduled
 from domain.webhooks.handle import change_delivery
 from domain.webhooks.schedule import delivery_to
 from domain.webhooks.state import Endpoint, evolve_delivery
-from domain.webhooks.types import TYPE_OF, subscribes, tells_of_a_job
+from domain.webhooks.types import tells_of_a_job
 
 # Read in one go, and recorded in one append.
 PAGE = 100
@@ -84,11 +84,11 @@ def _deliveries(
     entries: Sequence[LogEntry], endpoint: Endpoint, now: int
 ) -> list[DeliveryScheduled]:
     return [
-        replace(delivery_to(entry, endpoint), due_at=now)
+        replace(delivery, due_at=now)
         for entry in entries
         if tells_of_a_job(entry)
         and entry.account_id == endpoint.account_id
-        and subscribes(endpoint.event_types, TYPE_OF[type(entry.event)])
+        and (delivery := delivery_to(entry, endpoint)) is not None
     ]
 
 

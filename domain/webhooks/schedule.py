@@ -5,7 +5,7 @@ from domain.ids import Kind, derived_id
 from domain.webhooks.directory import Directory
 from domain.webhooks.events import DeliveryScheduled
 from domain.webhooks.state import Endpoint
-from domain.webhooks.types import TYPE_OF, JobEnded, subscribes
+from domain.webhooks.types import TYPE_OF, JobEnded, subscribes, type_for
 
 
 def deliveries_of(
@@ -19,30 +19,30 @@ def deliveries_of(
     event_type = TYPE_OF[type(recorded.event)]
     webhook = recorded.event.webhook
     own = (
-        (_to_url(recorded, webhook.url),)
+        (_scheduled(recorded, event_type, webhook.url, None),)
         if webhook is not None and (not webhook.events or subscribes(webhook.events, event_type))
         else ()
     )
-    endpoints = directory.subscribed(recorded.account_id, event_type, recorded.position)
-    return (*own, *(delivery_to(recorded, endpoint) for endpoint in endpoints))
+    endpoints = directory.receiving(recorded.account_id, recorded.position)
+    told = (delivery_to(recorded, endpoint) for endpoint in endpoints)
+    return (*own, *(delivery for delivery in told if delivery is not None))
 
 
-def delivery_to(recorded: Recorded[JobEnded], endpoint: Endpoint) -> DeliveryScheduled:
-    """The delivery that tells `endpoint` of the event."""
-    return _scheduled(recorded, endpoint.url, endpoint.endpoint_id)
-
-
-def _to_url(recorded: Recorded[JobEnded], url: str) -> DeliveryScheduled:
-    return _scheduled(recorded, url, None)
+def delivery_to(recorded: Recorded[JobEnded], endpoint: Endpoint) -> DeliveryScheduled | None:
+    """The delivery that tells `endpoint` of the event, if it wants to be told."""
+    event_type = type_for(endpoint.event_types, recorded.event)
+    if event_type is None:
+        return None
+    return _scheduled(recorded, event_type, endpoint.url, endpoint.endpoint_id)
 
 
 def _scheduled(
-    recorded: Recorded[JobEnded], url: str, endpoint_id: str | None
+    recorded: Recorded[JobEnded], event_type: str, url: str, endpoint_id: str | None
 ) -> DeliveryScheduled:
     return DeliveryScheduled(
         delivery_id=derived_id(Kind.WEBHOOK_DELIVERY, recorded.event_id, endpoint_id or url),
         message_id=recorded.event_id,
-        event_type=TYPE_OF[type(recorded.event)],
+        event_type=event_type,
         url=url,
         endpoint_id=endpoint_id,
         job_id=recorded.event.job_id,

@@ -82,7 +82,7 @@ async def test_the_official_client_manages_an_endpoint(
 
 async def test_the_official_client_lists_the_event_types(sdk: openai.AsyncOpenAI) -> None:
     types = await sdk.webhooks.event_types.list()
-    assert types.data == ["job.completed", "job.failed", "job.cancelled", "job.expired"]
+    assert {"job.completed", "job.expired", "response.completed"} <= set(types.data)
 
 
 async def test_the_official_client_unwraps_a_job_that_ended(

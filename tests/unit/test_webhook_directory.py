@@ -1,9 +1,11 @@
 """Who is told of what."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.event import Event, Recorded
-from domain.inference.events import TERMINAL, WebhookTarget
+from domain.inference.events import TERMINAL, JobCompleted, Usage, WebhookTarget
 from domain.webhooks.directory import Directory
 from domain.webhooks.events import (
     DefaultSecretRotated,
@@ -12,11 +14,22 @@ from domain.webhooks.events import (
     EndpointUpdated,
 )
 from domain.webhooks.schedule import deliveries_of
-from domain.webhooks.types import EVENT_TYPES, TYPE_OF
+from domain.webhooks.types import EVENT_TYPES, RESPONSE_TYPES, TYPE_OF, type_for
 from tests.support.histories import recorded
 from tests.support.webhooks import ACCOUNT, OTHER_SEALED, SEALED, created, failed, opened
 
 URL = "https://example.com/own"
+COMPLETED = JobCompleted(
+    job_id="job_1",
+    lease_id="lease_1",
+    provider="h1",
+    native_id="alpha",
+    usage=Usage(input_tokens=1, output_tokens=1),
+    raw_usage=None,
+    finish_reason="stop",
+    attempts=(),
+    cost_picodollars=1,
+)
 
 
 def on_stream(*events: Event, stream: str = "whe_1") -> list[Recorded[Event]]:
@@ -141,4 +154,29 @@ def test_the_default_secret_is_that_of_the_account_until_it_is_rotated() -> None
 
 def test_customers_are_told_of_every_way_in_which_a_job_ends() -> None:
     assert set(TYPE_OF) == set(TERMINAL)
-    assert EVENT_TYPES == ("job.completed", "job.failed", "job.cancelled", "job.expired")
+    assert set(TYPE_OF.values()) | set(RESPONSE_TYPES) == set(EVENT_TYPES)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (("response.completed", "job.completed"), "response.completed"),
+        (("response.failed", "job.completed"), "job.completed"),
+        (("*",), "job.completed"),
+        (("response.failed",), None),
+    ],
+)
+def test_a_response_is_told_of_once_and_under_its_own_name_where_that_was_named(
+    wanted: tuple[str, ...], told: str | None
+) -> None:
+    ended = replace(COMPLETED, told_as="response")
+    assert type_for(wanted, ended) == told
+
+
+def test_a_response_that_was_cut_short_is_incomplete() -> None:
+    ended = replace(COMPLETED, told_as="response", finish_reason="length")
+    assert type_for(("response.incomplete",), ended) == "response.incomplete"
+
+
+def test_a_job_is_never_told_of_as_a_response() -> None:
+    assert type_for(("response.completed",), COMPLETED) is None

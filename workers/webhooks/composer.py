@@ -12,7 +12,7 @@ from domain.ports.payloads import PayloadErased, Payloads
 from domain.ports.webhook_sender import Signer
 from domain.sealed import Sealed
 from domain.webhooks.events import DeliveryScheduled, PayloadForm
-from domain.webhooks.message import inline_result, job_data, message, ping_data
+from domain.webhooks.message import form_of, inline_result, job_data, message, ping_data
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,7 @@ class Composer:
             for recorded in await self._store.read_stream(scheduled.job_id)
             if recorded.position <= scheduled.source_position
         ]
+        form = form_of(scheduled, form)
         data = job_data(scheduled, form, history)
         data |= await self._result(account_id, form, history)
         return msgspec.json.encode(message(scheduled, history[-1].recorded_at, data))
