@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.requests import request_id_of
-from api.wire_errors import error_body
+from api.wire_errors import ANTHROPIC_VERSION, error_body
 from domain.billing.wallet import InsufficientCredits
 from domain.errors import DomainError, Kind, StoreUnavailable, Unavailable
 from domain.money import picodollars_to_usd
@@ -60,7 +60,8 @@ def error_response(
         "request_id": request_id_of(request),
         **(extra or {}),
     }
-    body = error_body(request.scope["path"], status, error)
+    is_anthropic = ANTHROPIC_VERSION in request.headers
+    body = error_body(request.scope["path"], status, error, anthropic=is_anthropic)
     headers = {"retry-after": RETRY_AFTER_SECONDS} if status == 503 else {}
     return Response(msgspec.json.encode(body), status, headers, "application/json")
 

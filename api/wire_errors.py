@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+# Their clients send it with every request, and nobody else's do.
+ANTHROPIC_VERSION = "anthropic-version"
 # Anthropic's words for a status; its clients tell errors apart by them.
 _ANTHROPIC_TYPES: Mapping[int, str] = {
     400: "invalid_request_error",
@@ -39,11 +41,13 @@ def is_anthropic(path: str) -> bool:
     return path == "/v1/messages" or path.startswith("/v1/messages/")
 
 
-def error_body(path: str, status: int, error: Mapping[str, Any]) -> dict[str, Any]:
+def error_body(
+    path: str, status: int, error: Mapping[str, Any], *, anthropic: bool = False
+) -> dict[str, Any]:
     """The body of an error reply; `error` has code, message, param, request_id and what else we
-    tell.
+    tell. `anthropic` says that one of Anthropic's clients asks, whichever the path.
     """
-    if is_anthropic(path):
+    if anthropic or is_anthropic(path):
         request_id = error.get("request_id")
         told = {name: value for name, value in error.items() if name != "request_id"}
         kind = _ANTHROPIC_TYPES.get(status, "api_error")

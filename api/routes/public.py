@@ -2,12 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.responses import JSONResponse
 
+from api.anthropic_models import anthropic_list, anthropic_model
 from api.auth import Ports, require
 from api.model_list import Available, ModelFilter, Sort, View, list_object, view_of
 from api.model_objects import model_object, offer_objects
 from api.probes import health_object, metrics_response, ready_response
+from api.wire_errors import ANTHROPIC_VERSION
 from domain.access.scopes import ALL_SCOPES
 from domain.money import TokenPrice
 
@@ -70,6 +73,7 @@ def model_filter(
 
 @router.get("/v1/models", dependencies=[any_key])
 async def list_models(
+    request: Request,
     ports: Ports,
     wanted: Annotated[ModelFilter, Depends(model_filter)],
     view: View = "unique",
@@ -80,13 +84,18 @@ async def list_models(
     """The models on sale, in OpenAI's shape with prices: all of them, unless `limit` is given.
 
     The view `unique` has a row for each model, `full` one for each provider that serves it.
+    Anthropic's clients, known by the header `anthropic-version`, get Anthropic's list, in pages.
     """
+    if ANTHROPIC_VERSION in request.headers:
+        return JSONResponse(anthropic_list(ports.catalogue, request.query_params))
     models = await view_of(ports.catalogue, view, available)
     return Response(list_object(models, wanted, limit, after), media_type="application/json")
 
 
 @router.get("/v1/models/{model_id:path}", dependencies=[any_key])
-async def get_model(model_id: str, ports: Ports) -> dict[str, Any]:
+async def get_model(model_id: str, request: Request, ports: Ports) -> dict[str, Any]:
     """One model on sale, by any of its names."""
     resolved = ports.catalogue.on_sale(model_id)
+    if ANTHROPIC_VERSION in request.headers:
+        return anthropic_model(resolved)
     return model_object(resolved.model, offer_objects(resolved, every=False))
