@@ -69,7 +69,7 @@ async def admit(
         requested_model=wanted.model,
         lane=asked.lane,
         offers=first.refs,
-        price_version=await pinned(ports.store, ports.prices, first.model),
+        price_version=await _prices(ports, first),
         hold_picodollars=max(one.hold(input_tokens) for one in every),
         estimated_input_tokens=input_tokens,
         max_output_tokens=min(one.output_tokens for one in every),
@@ -99,6 +99,10 @@ def _inquiry(asked: Asked, wanted: Wanted, input_tokens: int, job_id: str) -> In
     )
 
 
+async def _prices(ports: ApiPorts, choice: Choice) -> str:
+    return await pinned(ports.store, ports.prices, ports.catalogue.price_book(choice.model))
+
+
 async def _fallback(ports: ApiPorts, choice: Choice) -> Fallback:
-    version = await pinned(ports.store, ports.prices, choice.model)
+    version = await _prices(ports, choice)
     return Fallback(model=choice.model.id, price_version=version, offers=choice.refs)

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from domain.catalog.catalogue import Model
+from domain.catalog.events import PriceBookPublished
 from domain.catalog.price_books import PriceBooks
 from domain.errors import VersionConflict
 from domain.event import system_origin
@@ -10,12 +10,11 @@ from domain.ids import HOUSE_ACCOUNT
 from domain.ports.event_store import Append, EventStore, StreamWrite
 
 
-async def pinned(store: EventStore, prices: PriceBooks, model: Model) -> str:
-    """The version of the model's present prices, published by now.
+async def pinned(store: EventStore, prices: PriceBooks, book: PriceBookPublished) -> str:
+    """The version of a model's present prices, published by now.
 
     Only the first use of a model at its prices writes; every other one looks a name up.
     """
-    book = model.price_book
     version = book.price_version
     if version not in prices:
         origin = system_origin(HOUSE_ACCOUNT, "catalogue", version)

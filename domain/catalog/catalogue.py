@@ -53,7 +53,7 @@ class InvalidCatalogue(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model and its offers in the order listed; lengths are in tokens, None when unknown.
 
@@ -78,11 +78,6 @@ class Model:
         prices = [offer.input_picodollars, offer.output_picodollars]
         meant = all(map(self._is_meant, prices[:1] if self.kind == "embedding" else prices))
         return offer.priced(self.id) if meant else None
-
-    @cached_property
-    def price_book(self) -> PriceBookPublished:
-        """What its offers cost, those of disabled providers too."""
-        return price_book(_priced(self))
 
     @property
     def is_served(self) -> bool:
@@ -149,6 +144,7 @@ class Catalogue:
             alias: self._resolved[model_id] for alias, model_id in self.aliases.items()
         }
         self._names = Names(self.models, self.aliases, makers or {})
+        self._books: dict[str, PriceBookPublished] = {}
 
     def resolve(self, requested: str, endpoint: Endpoint) -> Resolved:
         """The model that `requested` names and the offers that may serve `endpoint`.
@@ -177,6 +173,13 @@ class Catalogue:
         if resolved is None:
             raise _not_found(f"does not exist{self._suggestion(requested)}", requested)
         return resolved
+
+    def price_book(self, model: Model) -> PriceBookPublished:
+        """What the model costs at the enabled providers, in whatever order they stand."""
+        book = self._books.get(model.id)
+        if book is None:
+            book = self._books[model.id] = price_book(self._resolved[model.id].offers)
+        return book
 
     def listed(self) -> tuple[Resolved, ...]:
         """Every model that can be called, in the order listed."""

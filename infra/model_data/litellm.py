@@ -54,6 +54,8 @@ CAPABILITIES = {
     "supports_parallel_function_calling": "parallel_tools",
     "supports_computer_use": "computer_use",
 }
+# What answers on one route of its provider alone.
+ONE_WIRE = {"responses": {"responses_only"}, "completion": {"completions_only"}}
 # The wheel's own words for what is no model.
 NO_MODELS = {"sample_spec", "fallback_generalizations"}
 NO_KINDS = {"search", "vector_store", "guardrail"}
@@ -125,4 +127,4 @@ def _per_unit(model: Mapping[str, Any]) -> Prices:
 
 def _capabilities(model: Mapping[str, Any]) -> frozenset[str]:
     told = {name for field, name in CAPABILITIES.items() if model.get(field) is True}
-    return frozenset(told | ({"responses_only"} if model.get("mode") == "responses" else set()))
+    return frozenset(told | ONE_WIRE.get(model.get("mode", ""), set()))

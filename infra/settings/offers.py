@@ -22,6 +22,7 @@ Capability = Literal[
     "web_search",
     "computer_use",
     "responses_only",
+    "completions_only",
 ]
 _LIKE_INPUT = "; without it that of the input."
 _LIKE_OUTPUT = "; without it that of the output."

@@ -41,9 +41,10 @@ async def test_they_agree_on_one_administrator_and_on_prices(
             for number, storage in enumerate(storages)
         ]
         await asyncio.gather(*(prepare_to_serve(node, print) for node in nodes))
-        model = build_catalogue(settings).resolve("alpha", "/v1/chat/completions").model
+        sold = build_catalogue(settings)
+        book = sold.price_book(sold.find("alpha").model)
         versions = await asyncio.gather(
-            *(pinned(node.storage.store, node.directories.prices, model) for node in nodes)
+            *(pinned(node.storage.store, node.directories.prices, book) for node in nodes)
         )
         log = await storages[0].store.read_log(0, 1000)
     events = [type(entry.event) for entry in log]  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 import pytest
 
 from domain.catalog.catalogue import Catalogue, InvalidCatalogue, Model, Strategy
+from domain.catalog.events import PriceBookPublished
 from domain.catalog.offers import Offer
 from domain.catalog.price_books import PriceBooks
 from domain.errors import InvalidRequest, NotFound
@@ -137,29 +138,33 @@ def test_every_contradiction_is_reported_at_once() -> None:
     assert len(refused.value.problems) == 4
 
 
+def book(model: Model, enabled: str = "h1 h2") -> PriceBookPublished:
+    return catalogue(model, enabled=enabled).price_book(model)
+
+
 def test_the_same_prices_have_the_same_version_in_any_order() -> None:
-    turned = Model(id="acme/alpha", offers=(CHEAP, DEAR))
-    assert ALPHA.price_book == turned.price_book
+    assert book(ALPHA) == book(Model(id="acme/alpha", offers=(CHEAP, DEAR)))
 
 
 def test_another_price_is_another_version() -> None:
     dearer = Model(id="acme/alpha", offers=(DEAR,))
-    assert ALPHA.price_book.price_version != dearer.price_book.price_version
+    assert book(ALPHA).price_version != book(dearer).price_version
 
 
 def test_a_price_version_is_a_prefixed_hash() -> None:
-    prefix, _, digits = ALPHA.price_book.price_version.partition("_")
+    prefix, _, digits = book(ALPHA).price_version.partition("_")
     assert (prefix, len(digits), set(digits) <= set("0123456789abcdef")) == ("pb", 32, True)
 
 
-def test_what_has_no_price_is_not_in_the_price_book() -> None:
-    assert BETA.price_book.offers == ()
+def test_what_has_no_price_or_no_enabled_provider_is_not_in_the_price_book() -> None:
+    assert book(BETA).offers == ()
+    assert [offer.provider for offer in book(ALPHA, enabled="h2").offers] == ["h2"]
 
 
 def test_an_old_price_book_still_tells_its_prices() -> None:
-    books, old = PriceBooks(), ALPHA.price_book
+    books, old = PriceBooks(), book(ALPHA)
     books.publish(old)
-    books.publish(EMBED.price_book)
+    books.publish(book(EMBED))
     priced = books.price(
         old.price_version, "acme/alpha", OfferRef(provider="h2", native_id="alpha-v2")
     )
