@@ -156,7 +156,11 @@ class AttemptEngine:
     ) -> tuple[_Answer | ProviderFailure, AttemptRecord]:
         started_at, started = self._clock.now(), self._clock.monotonic()
         self._health.begins(offer)
-        outcome = await self._outcome(request, offer, stream)
+        try:
+            outcome = await self._outcome(request, offer, stream)
+        except asyncio.CancelledError:
+            self._health.abandoned(offer)
+            raise
         failure = outcome if isinstance(outcome, ProviderFailure) else None
         record = AttemptRecord(
             provider=offer.provider,

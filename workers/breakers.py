@@ -85,6 +85,15 @@ class BreakerKeeper:
                 if scope in self.board.troubled:
                     self._move(scope, begun(self.board[scope].breaker, now, self._policy))
 
+    def abandoned(self, offer: OfferRef) -> None:
+        """A call was given up; if it was to try a breaker, the next one may."""
+        if self.board.troubled:
+            now = self._clock.now()
+            for scope in _scopes(offer):
+                if scope in self.board.troubled:
+                    breaker = self.board[scope].breaker
+                    self._move(scope, after(breaker, "neutral", now, now, self._policy))
+
     def observe(self, attempt: AttemptRecord) -> None:
         """Takes in how a call ended."""
         offer, provider = _scopes(attempt)

@@ -27,6 +27,9 @@ class NodeHealth:
     def begins(self, offer: OfferRef) -> None:
         self.keeper.begins(offer)
 
+    def abandoned(self, offer: OfferRef) -> None:
+        self.keeper.abandoned(offer)
+
     def measured(self, offer: OfferRef, speed: Speed) -> None:
         self.recorder.measured(offer, speed)
 

@@ -26,6 +26,10 @@ class AttemptHealth(Protocol):
         """A call to this offer begins now; it is observed when it has ended."""
         ...
 
+    def abandoned(self, offer: OfferRef) -> None:
+        """A call was given up before it ended, and is not observed."""
+        ...
+
     def measured(self, offer: OfferRef, speed: Speed) -> None:
         """A call has brought an answer; it is observed next."""
         ...
@@ -38,6 +42,9 @@ class NoHealth:
         return {}
 
     def begins(self, _offer: OfferRef) -> None:
+        """Nothing is kept."""
+
+    def abandoned(self, _offer: OfferRef) -> None:
         """Nothing is kept."""
 
     def measured(self, _offer: OfferRef, _speed: Speed) -> None:

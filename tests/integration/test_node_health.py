@@ -168,6 +168,21 @@ async def test_one_call_at_a_time_tries_a_provider_that_failed(site: Site) -> No
     assert sorted(name for (name,) in results) == ["h1", *["h2"] * 9]
 
 
+async def test_a_call_that_its_customer_gives_up_leaves_the_next_one_to_try(site: Site) -> None:
+    site.first.default = error(503)
+    node = site.node("n1")
+    await node.answered_by(5)
+    site.first.default = answer(delay=30)
+    site.clock.pass_seconds(60)
+    trying = asyncio.create_task(node.run())
+    while len(site.first.requests) < 6:
+        await asyncio.sleep(0.01)
+    trying.cancel()
+    await asyncio.gather(trying, return_exceptions=True)
+    site.first.default = answer()
+    assert await node.answered_by() == ["h1"]
+
+
 async def test_a_breaker_that_one_node_opens_is_open_on_every_other(site: Site) -> None:
     site.first.default = error(503)
     one, other = site.node("n1"), site.node("n2")
