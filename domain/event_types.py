@@ -1,6 +1,7 @@
 """Every event type there is, once."""
 
 from domain.access import events as access
+from domain.access.provider_keys import events as provider_keys
 from domain.billing import events as billing
 from domain.catalog import events as catalog
 from domain.event import Event
@@ -11,6 +12,7 @@ from domain.webhooks import events as webhooks
 
 ALL_EVENTS: tuple[type[Event], ...] = (
     *access.EVENTS,
+    *provider_keys.EVENTS,
     *billing.EVENTS,
     *catalog.EVENTS,
     *governance.EVENTS,

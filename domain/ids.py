@@ -15,6 +15,7 @@ class Kind(StrEnum):
     JOB = "job"
     ACCOUNT = "acct"
     KEY = "key"
+    PROVIDER_KEY = "pkey"
     CHARGE = "chg"
     CREDIT = "crd"
     LEDGER_ENTRY = "le"
