@@ -11,7 +11,8 @@ import pytest_asyncio
 from tests.support.client import Account, Client, chat
 from tests.support.cluster import Role
 from tests.support.cluster_site import Site, running_site
-from tests.support.scripted_provider import answer, silence
+from tests.support.official import openai_client
+from tests.support.scripted_provider import answer, silence, stream, words
 from tests.support.webhook_receiver import Received
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -179,3 +180,32 @@ async def test_kafka_has_every_event_of_the_store_byte_for_byte(
 ) -> None:
     await account.finished(await account.submit())
     await site.assert_all_published()
+
+
+async def test_a_response_begun_at_one_node_is_streamed_at_another_as_it_comes(
+    site: Site, account: Account
+) -> None:
+    site.upstream.script(stream(words("One two three four."), gap=0.2))
+    first, second, third = site.everywhere(account)
+    asked = {"model": "alpha", "input": "Hi.", "background": True, "stream": True}
+    async with openai_client(first) as client:
+        begun = await client.responses.create(**asked)  # type: ignore[call-overload]
+        created = await anext(begun)
+        await begun.close()
+    response_id = created.response.id
+    async with openai_client(second) as client:
+        events = []
+        rest = await client.responses.retrieve(response_id, stream=True, starting_after=0)
+        async for event in rest:
+            if event.type == "response.output_text.delta":
+                waiting = await client.responses.retrieve(response_id)
+                events.append((event.sequence_number, waiting.status))
+                break
+        await rest.close()
+    ((number, status),) = events
+    assert status == "in_progress"
+    async with openai_client(third) as client:
+        again = await client.responses.retrieve(response_id, stream=True, starting_after=number)
+        numbers = [event.sequence_number async for event in again]
+    assert numbers == list(range(number + 1, number + 1 + len(numbers)))
+    assert len(numbers) > 4
