@@ -119,11 +119,8 @@ class AttemptEngine:
         another attempt follows then only where it can go on from there. Cancelling the task ends
         the call in flight and closes its connection.
         """
-        attempts, history = request.earlier, _history(request)
-        stream = None
-        if on_delta is not None:
-            stream = AnswerDeltas(SURFACES[request.endpoint], on_delta, self._clock)
-        asked = request.body
+        asked, attempts, history = request, request.earlier, _history(request)
+        stream = self._stream(request, on_delta)
         while True:
             avoided = self._health.avoided(request.offers)
             step = next_step(history, len(request.offers), self._limits, self._random(), avoided)
@@ -140,16 +137,19 @@ class AttemptEngine:
             attempts = (*attempts, record)
             if not isinstance(outcome, ProviderFailure):
                 reply, usage = outcome
-                if stream is not None:
-                    stream.finish()
                 return Answered(reply, offer, usage, attempts)
             if stream is not None and stream.has_begun:
-                rest = stream.going_on(asked) if request.prefill else None
+                rest = stream.going_on(asked.body) if asked.prefill else None
                 if rest is None:
                     return GaveUp(INTERRUPTED, attempts, deadline_passed=False)
-                request = replace(request, body=rest)
+                request = replace(asked, body=rest)
             failed = FailedAttempt(step.offer_index, outcome.kind, outcome.retry_after)
             history = (*history, failed)
+
+    def _stream(self, request: InferenceRequest, on_delta: OnDelta | None) -> AnswerDeltas | None:
+        if on_delta is None:
+            return None
+        return AnswerDeltas(SURFACES[request.endpoint], on_delta, self._clock)
 
     async def _attempt(
         self, request: InferenceRequest, offer: OfferRef, stream: AnswerDeltas | None
@@ -210,6 +210,8 @@ class AttemptEngine:
         model = request.served_models.get(offer, request.head.model)
         whole = reply.body if stream is None else stream.whole(reply.body)
         body = surface.finished(whole, replace(request.head, model=model), usage)
+        if stream is not None:
+            stream.finish()
         return replace(reply, body=body), usage
 
     async def _pause(self, seconds: float, request: InferenceRequest) -> bool:

@@ -64,3 +64,14 @@ def _first_paragraph(module: ast.Module) -> str:
 
 def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_only_the_attempt_engine_calls_providers() -> None:
+    """Whoever reaches a provider otherwise would do so without hold, lease and terminal event."""
+    makers = {
+        name
+        for name, path in modules("api", "workers", "infra", "projections")
+        if "ProviderCall(" in path.read_text("utf-8")
+    }
+    # The operator's own check asks for a model that does not exist, and bills nobody.
+    assert makers == {"workers/attempts.py", "infra/providers/probing.py"}
