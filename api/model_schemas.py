@@ -1,4 +1,4 @@
-"""The models of the list, as JSON Schema."""
+"""Models and their offers, as JSON Schema."""
 
 from api.schemas import FLAG, INTEGER, TEXT, TEXT_OR_NULL, USD, Schema, reference
 
@@ -60,6 +60,10 @@ _UNIQUE: Schema = {
 }
 MODEL_SCHEMAS: dict[str, Schema] = {
     "ModelOffer": _object(_TERMS, _FURTHER_TERMS),
+    "Offer": _object(
+        {"id": TEXT, "object": {"const": "offer"}, "model": TEXT, "priced": FLAG, **_TERMS},
+        _FURTHER_TERMS,
+    ),
     "Model": _object({**_MODEL, **_UNIQUE}, {}),
     "HostedModel": _object({**_MODEL, "model": TEXT, **_TERMS}, _FURTHER_TERMS),
     "ModelList": _object(

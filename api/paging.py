@@ -1,8 +1,9 @@
 """The query parameters of lists, and pages of what is held in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from operator import itemgetter
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -10,8 +11,9 @@ from fastapi.dependencies.models import Dependant
 from domain.errors import InvalidRequest
 from projections.listing import Order, Page, position_of
 
+T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=100)]
-After = Annotated[str | None, Query(max_length=100)]
+After = Annotated[str | None, Query(max_length=200)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +29,31 @@ class Slice:
 
         Raises `InvalidRequest` for an `after` that is the id of none of them.
         """
+        return self.rendered(items, itemgetter("id"), dict)
+
+    def rendered(
+        self,
+        items: Sequence[T],
+        name: Callable[[T], str],
+        render: Callable[[T], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """As `of`, where only what is shown is rendered; `name` is the id of an item."""
         ordered = items if self.order == "asc" else items[::-1]
-        rest = ordered[self._start(ordered) :]
-        shown = rest[: self.limit]
+        start = self._start(ordered, name)
+        shown = ordered[start : start + self.limit]
         return {
             "object": "list",
-            "data": list(shown),
-            "first_id": shown[0]["id"] if shown else None,
-            "last_id": shown[-1]["id"] if shown else None,
-            "has_more": len(rest) > self.limit,
+            "data": [render(item) for item in shown],
+            "first_id": name(shown[0]) if shown else None,
+            "last_id": name(shown[-1]) if shown else None,
+            "has_more": start + len(shown) < len(ordered),
         }
 
-    def _start(self, ordered: Sequence[dict[str, Any]]) -> int:
+    def _start(self, ordered: Sequence[T], name: Callable[[T], str]) -> int:
         if self.after is None:
             return 0
         for index, item in enumerate(ordered):
-            if item["id"] == self.after:
+            if name(item) == self.after:
                 return index + 1
         raise InvalidRequest("after must be the id of an item of this list", param="after")
 

@@ -201,18 +201,6 @@ OBJECTS: dict[str, Schema] = {
             "ledger": _many(reference("LedgerEntry")),
         }
     ),
-    "Offer": _object(
-        {
-            "id": TEXT,
-            "object": {"const": "offer"},
-            "model": TEXT,
-            "provider": TEXT,
-            "native_id": TEXT,
-            "priced": FLAG,
-        },
-        input_usd_per_million=USD,
-        output_usd_per_million=USD,
-    ),
     "Provider": _object(
         {
             "id": TEXT,

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from api.auth import Abreast, Caller, Ports, require
 from api.bodies import AccountBody, CreditBody
 from api.idempotency import Creating, require_same
+from api.model_objects import offer_object
 from api.paging import KnownParameters, SliceQuery
 from api.ports import ApiPorts
 from api.reads import answer
@@ -17,11 +18,13 @@ from domain.access.opening import NewAccount, OpeningPorts, open_account
 from domain.access.scopes import OWNER_SCOPES
 from domain.billing.decide import GrantCredit, decide_grant
 from domain.billing.events import CreditGranted
+from domain.catalog.catalogue import Model
+from domain.catalog.offers import Offer
 from domain.errors import Conflict, NotFound, VersionConflict
 from domain.event import Event, Recorded
 from domain.ids import Kind
 from domain.inference.view import seconds
-from domain.money import TokenPrice, usd_to_picodollars
+from domain.money import usd_to_picodollars
 from domain.ports.event_store import Append, DeadLetter, StreamWrite
 from projections import queries
 from projections.ledger import credit_entries, ledger_entry_object
@@ -136,33 +139,33 @@ async def list_providers(ports: Ports, part: SliceQuery) -> dict[str, Any]:
 
 
 @router.get("/offers")
-async def list_offers(ports: Ports, part: SliceQuery) -> dict[str, Any]:
-    """Every offer with its price, and those that have none and are not sold."""
-    priced = [
-        {
-            "id": f"{offer.model}@{offer.provider}",
-            "object": "offer",
-            "model": offer.model,
-            "provider": offer.provider,
-            "native_id": offer.native_id,
-            "input_usd_per_million": TokenPrice(offer.input_picodollars).usd_per_million(),
-            "output_usd_per_million": TokenPrice(offer.output_picodollars).usd_per_million(),
-            "priced": True,
-        }
-        for offer in ports.catalogue.priced_offers()
+async def list_offers(
+    ports: Ports,
+    part: SliceQuery,
+    provider: Annotated[str | None, Query(max_length=100)] = None,
+    disputed: bool = False,
+) -> dict[str, Any]:
+    """Every offer with its prices, and those that have none and are not sold.
+
+    `disputed` leaves those whose sources are more than a tenth apart.
+    """
+    offers = [
+        (model, offer)
+        for model in ports.catalogue.models
+        for offer in model.offers
+        if provider in (None, offer.provider) and (offer.disputed or not disputed)
     ]
-    unpriced = [
-        {
-            "id": f"{model.id}@{offer.provider}",
-            "object": "offer",
-            "model": model.id,
-            "provider": offer.provider,
-            "native_id": offer.native_id,
-            "priced": False,
-        }
-        for model, offer in ports.catalogue.unpriced_offers()
-    ]
-    return part.of([*priced, *unpriced])
+    return part.rendered(offers, _offer_id, lambda of: _listed_offer(*of))
+
+
+def _offer_id(of: tuple[Model, Offer]) -> str:
+    return f"{of[1].provider}:{of[1].native_id}"
+
+
+def _listed_offer(model: Model, offer: Offer) -> dict[str, Any]:
+    priced = bool(offer.per_unit) or model.price(offer) is not None
+    named = {"id": _offer_id((model, offer)), "object": "offer", "model": model.id}
+    return {**named, "priced": priced, **offer_object(model, offer)}
 
 
 @router.get("/projections")

@@ -140,3 +140,16 @@ async def test_all_models_are_there_in_ten_milliseconds(running: RunningEngine) 
         await account.get("/v1/models")
         times.append(time.perf_counter() - started)
     assert statistics.median(times) < 0.01
+
+
+async def test_the_operator_sees_every_offer_and_where_its_sources_disagree(
+    running: RunningEngine,
+) -> None:
+    first = (await running.admin.get("/admin/offers?limit=2&order=asc&provider=h1")).json
+    assert (len(first["data"]), first["has_more"]) == (2, True)
+    rest = f"/admin/offers?order=asc&provider=h1&after={first['last_id']}"
+    rows = [*first["data"], *(await running.admin.get(rest)).json["data"]]
+    priced = {row["id"]: row["priced"] for row in rows}
+    assert (priced["h1:alpha"], priced["h1:gpt-4o-large"]) == (True, True)
+    (row,) = (await running.admin.get("/admin/offers?limit=1&disputed=true")).json["data"]
+    assert row["disputed"][0]["source"]
