@@ -1,11 +1,12 @@
-"""Token estimates: for holds before a call, and for settling when a provider reports no usage.
+"""What of a request and of an answer is counted in tokens, and quick estimates by its size.
 
-Tokenisers differ by vendor and cost milliseconds, so both estimates go by UTF-8 bytes. Measured
-over several tokenisers, a token takes about four bytes of prose, code, Chinese or Japanese, three
-of compact JSON and more of Cyrillic and Arabic.
+Tokenisers differ by vendor and cost milliseconds, so a hold goes by UTF-8 bytes. Measured over
+several tokenisers, a token takes about four bytes of prose, code, Chinese or Japanese, three of
+compact JSON and more of Cyrillic and Arabic.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from domain.inference.events import Usage
@@ -27,6 +28,19 @@ _INPUT_FIELDS = (
     "text",
 )
 _NO_TEXT = frozenset({"role", "type", "id"})
+# What a template adds around each message, and before the answer.
+_MESSAGE_TOKENS = 3
+_ANSWER_TOKENS = 3
+# What names the form of data that is no text; such data counts as one image or sound.
+_MEDIA_MARKS = ("media_type", "format")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is counted in tokens: texts, and the tokens of what is no text."""
+
+    texts: tuple[str, ...]
+    other_tokens: int = 0
 
 
 def tokens_to_hold(size: int) -> int:
@@ -54,25 +68,49 @@ def estimated_usage(request: Mapping[str, Any], put_out_bytes: int) -> Usage:
     )
 
 
+def asked_tokens(request: Mapping[str, Any]) -> Told:
+    """What a request holds for the model to read, in the wire of any endpoint."""
+    told = told_in([request.get(field) for field in _INPUT_FIELDS])
+    turns = request.get("messages") or request.get("input")
+    if not isinstance(turns, list) or not any(isinstance(turn, dict) for turn in turns):
+        return told
+    return Told(told.texts, told.other_tokens + len(turns) * _MESSAGE_TOKENS + _ANSWER_TOKENS)
+
+
 def text_size(value: object) -> int:
     """The UTF-8 bytes of every text within parsed JSON, roles and ids aside."""
-    size, rest = 0, [value]
+    told = told_in(value)
+    return sum(map(_size, told.texts)) + told.other_tokens * 4
+
+
+def told_in(value: object) -> Told:
+    """Every text within parsed JSON, in order, roles and ids aside."""
+    texts: list[str] = []
+    others, rest = 0, [value]
     while rest:
         match rest.pop():
+            case str() as text if text.startswith("data:"):
+                others += INLINE_MEDIA_TOKENS
             case str() as text:
-                size += _size(text)
+                texts.append(text)
             case list() as items:
-                rest.extend(items)
+                rest.extend(reversed(items))
+            case dict() as fields if _is_media(fields):
+                others += INLINE_MEDIA_TOKENS
             case dict() as fields:
-                rest.extend(item for name, item in fields.items() if name not in _NO_TEXT)
+                named = [item for name, item in fields.items() if name not in _NO_TEXT]
+                rest.extend(reversed(named))
             case bool() | None:
                 pass
             case _:
-                size += 4  # a token id or another number is about one token
-    return size
+                others += 1  # a token id or another number is about one token
+    return Told(tuple(texts), others)
+
+
+def _is_media(fields: Mapping[str, Any]) -> bool:
+    is_marked = "data" in fields and any(name in fields for name in _MEDIA_MARKS)
+    return is_marked and fields.get("type") != "text"
 
 
 def _size(text: str) -> int:
-    if text.startswith("data:"):
-        return INLINE_MEDIA_TOKENS * 4
     return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

@@ -1,6 +1,6 @@
 """Rating: what usage costs at a price, and what a request can cost at most."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.billing.events import Dimension, RatingLine
@@ -10,6 +10,7 @@ from domain.inference.events import Usage
 Prices = PricedOffer | PriceTier
 # Tokens of a dimension and their price; a price of None is that of the whole they belong to.
 Part = tuple[Dimension, int, int | None]
+Whole = tuple[Dimension, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,16 @@ def rate(usage: Usage, priced: PricedOffer, ceiling_picodollars: int) -> Rating:
     usage and add up to the charge.
     """
     lines = tuple(_lines(usage, priced))
-    total = sum(line.picodollars for line in lines)
+    total = sum([line.picodollars for line in lines])
     if total <= ceiling_picodollars:
         return Rating(lines, total)
     back = _line("ceiling", 1, ceiling_picodollars - total)
     return Rating((*lines, back), ceiling_picodollars)
+
+
+def own_key_rating(usage: Usage) -> Rating:
+    """What usage costs that the provider bills the customer for: nothing."""
+    return Rating((_line("own_key", usage.input_tokens + usage.output_tokens, 0),), 0)
 
 
 def worst_case(input_tokens: int, max_output_tokens: int, offers: Iterable[PricedOffer]) -> int:
@@ -44,16 +50,16 @@ def worst_case(input_tokens: int, max_output_tokens: int, offers: Iterable[Price
     return max(_dearest(input_tokens, max_output_tokens, offer) for offer in offers)
 
 
-def _lines(usage: Usage, priced: PricedOffer) -> Iterator[RatingLine]:
+def _lines(usage: Usage, priced: PricedOffer) -> list[RatingLine]:
     prices = _prices_for(priced, usage.input_tokens)
-    yield from _split(
-        ("input", usage.input_tokens, prices.input_picodollars), _input_parts(usage, prices)
-    )
-    yield from _split(
-        ("output", usage.output_tokens, prices.output_picodollars), _output_parts(usage, prices)
-    )
+    lines: list[RatingLine] = []
+    asked: Whole = ("input", usage.input_tokens, prices.input_picodollars)
+    _split(lines, asked, _input_parts(usage, prices))
+    answered: Whole = ("output", usage.output_tokens, prices.output_picodollars)
+    _split(lines, answered, _output_parts(usage, prices))
     if priced.request_picodollars:
-        yield _line("request", 1, priced.request_picodollars)
+        lines.append(_line("request", 1, priced.request_picodollars))
+    return lines
 
 
 def _prices_for(priced: PricedOffer, input_tokens: int) -> Prices:
@@ -86,25 +92,25 @@ def _for_an_hour(prices: Prices) -> int | None:
     return prices.cache_write_picodollars if hour is None else hour
 
 
-def _split(whole: tuple[Dimension, int, int], parts: Sequence[Part]) -> Iterator[RatingLine]:
-    """The whole without what is priced apart, then that. Parts never add up to more than it."""
+def _split(lines: list[RatingLine], whole: Whole, parts: tuple[Part, ...]) -> None:
+    """Adds the whole without what is priced apart, then that; parts never exceed the whole."""
     dimension, left, price = whole
     apart = []
     for name, quantity, own_price in parts:
-        if own_price is not None and (taken := min(quantity, left)):
+        if quantity and own_price is not None and (taken := min(quantity, left)):
             apart.append(_line(name, taken, own_price))
             left -= taken
-    yield _line(dimension, left, price)
-    yield from apart
+    lines.append(_line(dimension, left, price))
+    lines += apart
 
 
 def _dearest(input_tokens: int, max_output_tokens: int, offer: PricedOffer) -> int:
-    reachable: list[Prices] = [
-        offer,
-        *(tier for tier in offer.tiers if input_tokens > tier.above_input_tokens),
-    ]
-    dearest_in = max(_dearest_input(prices) for prices in reachable)
-    dearest_out = max(_dearest_output(prices) for prices in reachable)
+    """Input and output may be dearest in different tiers: the bound takes the dearest of each."""
+    dearest_in, dearest_out = _dearest_input(offer), _dearest_output(offer)
+    for tier in offer.tiers:
+        if input_tokens > tier.above_input_tokens:
+            dearest_in = max(dearest_in, _dearest_input(tier))
+            dearest_out = max(dearest_out, _dearest_output(tier))
     return input_tokens * dearest_in + max_output_tokens * dearest_out + offer.request_picodollars
 
 
