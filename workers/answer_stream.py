@@ -33,13 +33,6 @@ class AnswerStream:
         self._moved = asyncio.Event()
         self._is_over = False
 
-    async def is_new(self) -> bool:
-        """Whether nothing was written yet: what an earlier run told cannot be taken back."""
-        try:
-            return await self._streams.append(self._account_id, self._stream_id, 0, ()) == 0
-        except _LOST:
-            return False
-
     def begin(self) -> None:
         """Takes in what goes before the first event."""
         self._take_in(self._outgoing.opening())

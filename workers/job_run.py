@@ -98,7 +98,8 @@ class JobRun(Run):
         except _UnreadableInput:
             log.exception("job.input_unreadable", job_id=self.job_id)
             return FailJob(self.lease_id, UNREADABLE, ())
-        if self._job.accepted.stream and self._ports.streams is not None:
+        # What an earlier run told cannot be taken back, so a later one tells its end alone.
+        if self._job.accepted.stream and self._job.starts == 1 and self._ports.streams is not None:
             return await self._streamed(body, self._ports.streams)
         return await self._answer(body)
 
@@ -109,8 +110,6 @@ class JobRun(Run):
             body, head_of(accepted, self._accepted_at, body)
         )
         stream = AnswerStream(streams, self.item.account_id, self.job_id, outgoing)
-        if not await stream.is_new():
-            return await self._answer(body)
 
         def take(offer: OfferRef, delta: Delta) -> None:
             self._told_from = offer

@@ -1,6 +1,5 @@
-"""Responses and old completions in the hands of OpenAI's own client, served by a chat host."""
+"""Responses in the hands of OpenAI's own client, served by a chat host."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 from tests.support.client import Account
 from tests.support.engine import RunningEngine
 from tests.support.official import openai_client
-from tests.support.scripted_provider import answer, chunk, completion, error, stream, whole, words
+from tests.support.scripted_provider import answer, chunk, completion, stream, whole
 
 TOOL: Any = {
     "type": "function",
@@ -45,18 +44,6 @@ def called(*calls: tuple[str, str, str]) -> Any:
     message = {"role": "assistant", "content": None, "tool_calls": told}
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
     return whole({**completion(), "choices": [choice]})
-
-
-async def in_background(official: openai.AsyncOpenAI, **fields: Any) -> Any:
-    """A response that is made in the background, once it has ended."""
-    response = await official.responses.create(
-        model="alpha", input="Hi.", background=True, **fields
-    )
-    async with asyncio.timeout(20):
-        while response.status in ("queued", "in_progress"):
-            await asyncio.sleep(0.02)
-            response = await official.responses.retrieve(response.id)
-    return response
 
 
 async def test_a_response_is_answered_whole(
@@ -202,144 +189,3 @@ async def test_another_account_sees_nothing_of_a_response(
     made = await official.responses.create(model="alpha", input="Hi.", max_output_tokens=50)
     stranger = await engine.account()
     assert (await stranger.get(f"/v1/responses/{made.id}")).status == 404
-
-
-async def test_a_response_in_the_background_waits_and_ends(
-    official: openai.AsyncOpenAI, engine: RunningEngine
-) -> None:
-    engine.upstream.default = answer("Done.", delay=0.2)
-    response = await official.responses.create(model="alpha", input="Hi.", background=True)
-    assert (response.status, response.background) == ("queued", True)
-    ended = await in_background(official)
-    assert (ended.status, ended.output_text) == ("completed", "Done.")
-    assert ended.completed_at is not None
-
-
-async def test_a_response_that_failed_in_the_background_says_why(
-    official: openai.AsyncOpenAI, engine: RunningEngine
-) -> None:
-    engine.upstream.default = error(400)
-    response = await in_background(official)
-    assert response.status == "failed"
-    assert response.error is not None
-
-
-async def test_a_running_response_is_cancelled(
-    official: openai.AsyncOpenAI, account: Account, engine: RunningEngine
-) -> None:
-    engine.upstream.default = answer(delay=30)
-    response = await official.responses.create(model="alpha", input="Hi.", background=True)
-    await account.running(response.id.replace("resp_", "job_"))
-    cancelled = await official.responses.cancel(response.id)
-    assert cancelled.status == "cancelled"
-    assert (await official.responses.cancel(response.id)).status == "cancelled"
-
-
-async def numbered(events: Any) -> list[tuple[int, str]]:
-    return [(event.sequence_number, event.type) async for event in events]
-
-
-async def test_a_response_in_the_background_is_streamed_as_it_comes(
-    official: openai.AsyncOpenAI, engine: RunningEngine
-) -> None:
-    engine.upstream.default = stream(words("One two three."), gap=0.02)
-    events = [
-        event
-        async for event in await official.responses.create(
-            model="alpha", input="Hi.", background=True, stream=True
-        )
-    ]
-    assert [event.sequence_number for event in events] == list(range(len(events)))
-    kinds = [event.type for event in events]
-    assert kinds[:3] == ["response.created", "response.queued", "response.in_progress"]
-    assert kinds[-1] == "response.completed"
-    assert kinds.count("response.output_text.delta") > 1
-
-
-async def test_a_stream_that_was_left_is_taken_up_at_its_number(
-    official: openai.AsyncOpenAI, engine: RunningEngine
-) -> None:
-    engine.upstream.default = stream(words("One two three four."), gap=0.05)
-    begun = await official.responses.create(
-        model="alpha", input="Hi.", background=True, stream=True
-    )
-    seen, response_id = [], ""
-    async for event in begun:
-        seen.append((event.sequence_number, event.type))
-        if event.type == "response.created":
-            response_id = event.response.id
-        if event.type == "response.output_text.delta":
-            break
-    await begun.close()
-    rest = await official.responses.retrieve(response_id, stream=True, starting_after=seen[-1][0])
-    told = [*seen, *await numbered(rest)]
-    whole_again = await official.responses.retrieve(response_id, stream=True)
-    assert told == await numbered(whole_again)
-    assert [number for number, _ in told] == list(range(len(told)))
-    assert told[-1][1] == "response.completed"
-    after_the_end = await official.responses.retrieve(
-        response_id, stream=True, starting_after=told[-1][0]
-    )
-    assert await numbered(after_the_end) == []
-
-
-async def test_a_response_that_was_not_streamed_can_be_streamed_when_it_is_whole(
-    official: openai.AsyncOpenAI,
-) -> None:
-    made = await in_background(official)
-    events = [event async for event in await official.responses.retrieve(made.id, stream=True)]
-    assert [event.sequence_number for event in events] == list(range(len(events)))
-    assert events[-1].type == "response.completed"
-    said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
-    assert said == made.output_text
-
-
-async def test_a_stream_that_is_cancelled_ends_and_is_charged_for_what_was_told(
-    official: openai.AsyncOpenAI, account: Account, engine: RunningEngine
-) -> None:
-    engine.upstream.default = stream(words("One two three."), gap=0.05, hang=True, done=False)
-    begun = await official.responses.create(
-        model="alpha", input="Hi.", background=True, stream=True
-    )
-    events = []
-    async for event in begun:
-        events.append(event)
-        if event.type == "response.output_text.delta" and len(events) < 8:
-            await official.responses.cancel(events[0].response.id)
-    assert events[-1].type == "response.failed"
-    assert events[-1].response.status == "cancelled"
-    (charge,) = await account.charges(events[0].response.id.replace("resp_", "job_"))
-    assert charge["usage"]["source"] == "estimate"
-
-
-async def test_a_completion_is_answered_whole(
-    official: openai.AsyncOpenAI, engine: RunningEngine
-) -> None:
-    completed = await official.completions.create(model="alpha", prompt="Say hi.")
-    assert completed.choices[0].text == "Hello there."
-    assert completed.usage is not None
-    assert completed.usage.total_tokens == 18
-    assert engine.upstream.requests[0].body["max_tokens"] == 16
-
-
-async def test_a_completion_is_streamed(official: openai.AsyncOpenAI) -> None:
-    chunks = [
-        one
-        async for one in await official.completions.create(
-            model="alpha",
-            prompt="Say hi.",
-            max_tokens=2000,
-            stream=True,
-            stream_options={"include_usage": True},
-        )
-    ]
-    said = "".join(one.choices[0].text for one in chunks if one.choices)
-    assert said == "Hello there."
-    assert chunks[-2].choices[0].finish_reason == "stop"
-    assert chunks[-1].usage is not None
-
-
-async def test_a_prompt_of_token_ids_is_refused(official: openai.AsyncOpenAI) -> None:
-    with pytest.raises(openai.BadRequestError) as refused:
-        await official.completions.create(model="alpha", prompt=[1, 2, 3])
-    assert refused.value.code == "unsupported_parameter"
