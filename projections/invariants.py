@@ -18,9 +18,11 @@ from domain.inference.events import (
     JobAccepted,
     JobCancelled,
     JobCompleted,
+    OfferRef,
     is_charged,
 )
-from domain.rating.rate import rate
+from domain.inference.serving import offers_of, served
+from domain.rating.rate import Rating, own_key_rating, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +197,26 @@ def _misrated(facts: Facts, job: JobAccepted | None, charge: ChargeRecorded) -> 
     lines = sum(line.picodollars for line in charge.lines)
     if lines != charge.picodollars:
         return f"{charge.picodollars} charged, the lines sum to {lines}"
-    key = (charge.price_version, charge.model, charge.provider, charge.native_id)
-    if job is None or key not in facts.prices or charge.price_version != job.price_version:
-        return f"{key} is no price of the job"
-    rating = rate(charge.usage, facts.prices[key], job.hold_picodollars)
+    rating = _rated(facts, job, charge)
+    if rating is None:
+        return f"{charge.provider}/{charge.native_id} is no offer of the job, at no price of it"
     if rating.picodollars != charge.picodollars or rating.lines != charge.lines:
         return f"{charge.picodollars} charged, rated {rating.picodollars}"
     return None
+
+
+def _rated(facts: Facts, job: JobAccepted | None, charge: ChargeRecorded) -> Rating | None:
+    """The rating of the charge's usage; None when its offer or its price is none of the job's."""
+    place = charge.provider, charge.native_id
+    offer = OfferRef(provider=place[0], native_id=place[1], own_key=charge.own_key)
+    if job is None or offer not in offers_of(job):
+        return None
+    if served(job, offer).price_version != charge.price_version:
+        return None
+    if offer.own_key is not None:
+        return own_key_rating(charge.usage)
+    priced = facts.prices.get((charge.price_version, charge.model, *place))
+    return None if priced is None else rate(charge.usage, priced, job.hold_picodollars)
 
 
 def _holds_are_of_unfinished_jobs(facts: Facts) -> Iterator[Violation]:

@@ -123,6 +123,7 @@ def attempt_object(attempt: AttemptRecord) -> dict[str, Any]:
         "duration_ms": attempt.duration_ms,
         "outcome": attempt.outcome,
         "status_code": attempt.status_code,
+        **({} if attempt.own_key is None else {"own_key": attempt.own_key}),
     }
 
 

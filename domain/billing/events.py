@@ -20,6 +20,7 @@ Dimension = Literal[
     "reasoning",
     "output_audio",
     "request",
+    "own_key",
 ]
 
 
@@ -33,7 +34,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatingLine:
-    """Quantity times unit price; the `ceiling` line gives back what passed the quoted maximum."""
+    """Quantity times unit price; the `ceiling` line gives back what passed the quoted maximum.
+
+    The `own_key` line has the tokens that the provider bills the customer for, at no price.
+    """
 
     dimension: Dimension
     quantity: int
@@ -44,6 +48,8 @@ class RatingLine:
 @event("billing.charge.recorded", version=1)
 class ChargeRecorded(Event):
     """The one charge of a job: the rating of its usage under the pinned price version.
+
+    What was called with the account's own key, `own_key`, is charged at nothing.
 
     `entries` and `balance_picodollars` (allowance plus purchased, after) are filled in by the
     event store in the transaction that moves the money.
@@ -60,6 +66,7 @@ class ChargeRecorded(Event):
     picodollars: int
     entries: tuple[Entry, ...] = ()
     balance_picodollars: int | None = None
+    own_key: str | None = None
 
     def posted(self, entries: tuple[Entry, ...], balance: int) -> "ChargeRecorded":
         """This event with the entries and the resulting balance."""

@@ -40,7 +40,7 @@ KIND_OF_ENDPOINT: Mapping[Endpoint, ModelKind] = {
 }
 # Longer names are cut before they are compared or shown; no model is called so.
 MAX_NAME_LENGTH = 120
-
+_NOBODY: frozenset[str] = frozenset()
 
 T = TypeVar("T")
 
@@ -137,22 +137,30 @@ class Catalogue:
         self.models = tuple(models)
         self.aliases = dict(aliases or {})
         self._enabled = frozenset(providers)
+        self._strategy: Strategy = strategy
         if problems := tuple(_problems(self.models, self.aliases)):
             raise InvalidCatalogue(problems)
-        self._resolved = {model.id: self._sold(model, strategy) for model in self.models}
+        self._resolved = {model.id: self._sold(model, self._enabled) for model in self.models}
         self._by_name = self._resolved | {
             alias: self._resolved[model_id] for alias, model_id in self.aliases.items()
         }
         self._names = Names(self.models, self.aliases, makers or {})
         self._books: dict[str, PriceBookPublished] = {}
 
-    def resolve(self, requested: str, endpoint: Endpoint) -> Resolved:
+    def enables(self, provider: str) -> bool:
+        """Whether the house itself sells what this provider offers."""
+        return provider in self._enabled
+
+    def resolve(
+        self, requested: str, endpoint: Endpoint, also: frozenset[str] = _NOBODY
+    ) -> Resolved:
         """The model that `requested` names and the offers that may serve `endpoint`.
 
+        The offers of the providers `also` are among them, though the house does not sell them.
         Raises `NotFound` (`model_not_found`) when it is unknown or not for sale, and
         `InvalidRequest` when it is of another kind than the endpoint serves.
         """
-        resolved = self.find(requested)
+        resolved = self.find(requested, also)
         wanted = KIND_OF_ENDPOINT[endpoint]
         if resolved.model.kind != wanted:
             raise InvalidRequest(
@@ -167,9 +175,12 @@ class Catalogue:
         """As `resolve`, for whichever endpoint serves the model."""
         return self._sellable(self.find(requested), requested)
 
-    def find(self, requested: str) -> Resolved:
+    def find(self, requested: str, also: frozenset[str] = _NOBODY) -> Resolved:
         """The model that `requested` names, on sale or not. Raises `NotFound`."""
-        resolved = self._by_name.get(requested) or self._meant(requested)
+        resolved = self._by_name.get(requested)
+        if resolved is not None:
+            return self._widened(resolved, also)
+        resolved = self._meant(requested, also)
         if resolved is None:
             raise _not_found(f"does not exist{self._suggestion(requested)}", requested)
         return resolved
@@ -210,22 +221,28 @@ class Catalogue:
             if not offer.per_unit and model.price(offer) is None
         )
 
-    def _sold(self, model: Model, strategy: Strategy) -> Resolved:
+    def _widened(self, resolved: Resolved, also: frozenset[str]) -> Resolved:
+        """The same with the offers of the providers `also`."""
+        if also <= self._enabled:
+            return resolved
+        return self._sold(resolved.model, self._enabled | also)
+
+    def _sold(self, model: Model, providers: frozenset[str]) -> Resolved:
         found = [
             (offer.deprecated, priced)
             for offer in model.offers
-            if offer.provider in self._enabled and (priced := model.price(offer)) is not None
+            if offer.provider in providers and (priced := model.price(offer)) is not None
         ]
-        if strategy == "price":
+        if self._strategy == "price":
             found.sort(key=lambda one: one[1].input_picodollars + one[1].output_picodollars)
         found.sort(key=lambda one: one[0])
         return Resolved(model, tuple(priced for _, priced in found))
 
-    def _meant(self, requested: str) -> Resolved | None:
+    def _meant(self, requested: str, also: frozenset[str]) -> Resolved | None:
         """The first meaning that can be called, else the first."""
         first = None
         for named in self._names.meanings(requested[:MAX_NAME_LENGTH]):
-            resolved = self._resolved[named.model].at(named)
+            resolved = self._widened(self._resolved[named.model], also).at(named)
             if resolved.offers:
                 return resolved
             first = first or resolved

@@ -30,10 +30,14 @@ DISCONNECT_POLICIES: tuple[DisconnectPolicy, ...] = get_args(DisconnectPolicy)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferRef:
-    """A model at a provider, as resolved at admission; priced by the job's price version."""
+    """A model at a provider, as resolved at admission; priced by the job's price version.
+
+    With `own_key` it is called with the account's own key of this id, and costs nothing here.
+    """
 
     provider: str
     native_id: str
+    own_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One call to one offer: when, how long, and how it ended (`outcome` "ok" or a failure)."""
+    """One call to one offer: when, how long, and how it ended (`outcome` "ok" or a failure).
+
+    `own_key` is the id of the account's own key that it was made with.
+    """
 
     provider: str
     native_id: str
@@ -83,6 +90,7 @@ class AttemptRecord:
     duration_ms: int
     outcome: str
     status_code: int | None = None
+    own_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

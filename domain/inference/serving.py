@@ -21,9 +21,13 @@ def models_of(accepted: JobAccepted) -> Iterator[Fallback]:
 
 
 def served(accepted: JobAccepted, offer: OfferRef) -> Fallback:
-    """The model that `offer` serves. Raises `LookupError` when it is none of the job's."""
+    """The model that `offer` serves, under whichever key.
+
+    Raises `LookupError` when it is none of the job's.
+    """
+    place = offer.provider, offer.native_id
     for model in models_of(accepted):
-        if offer in model.offers:
+        if any((one.provider, one.native_id) == place for one in model.offers):
             return model
     raise LookupError(f"{offer} is no offer of {accepted.job_id}")
 

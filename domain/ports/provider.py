@@ -25,6 +25,7 @@ FailureKind = Literal[
     "refused",  # the content was blocked
     "malformed",  # a reply that is no valid answer
     "truncated",  # a stream that ended without a finish reason
+    "own_key_refused",  # 401, 402, 403 to the customer's own key, or it was removed
     "unsupported",  # the request has no form in this provider's wire; it was not called
 ]
 

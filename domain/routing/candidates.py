@@ -40,7 +40,8 @@ class ProviderFacts:
 class Candidate:
     """An offer that might serve; prices are in picodollars per token, the context in tokens.
 
-    `regions` are those in which the host may handle the request, none when that is not known.
+    `regions` are those in which the host may handle the request, none when that is not known. With
+    `own_key` it is called with the account's own key, and the prices are paid to the provider.
     """
 
     provider: str
@@ -51,6 +52,7 @@ class Candidate:
     data_handling: DataHandling = "unknown"
     capabilities: frozenset[str] = frozenset()
     context_length: int | None = None
+    own_key: str | None = None
 
     @property
     def price(self) -> int:
@@ -59,7 +61,7 @@ class Candidate:
 
     @property
     def offer(self) -> OfferRef:
-        return OfferRef(provider=self.provider, native_id=self.native_id)
+        return OfferRef(provider=self.provider, native_id=self.native_id, own_key=self.own_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.inference.events import Failure
-from domain.ports.provider import FailureKind
+from domain.ports.provider import FailureKind, ProviderFailure
 
 # The same request fails everywhere: these are returned and never tried elsewhere.
 _FINAL: Final[dict[FailureKind, Failure]] = {
@@ -34,6 +34,11 @@ INTERRUPTED: Final = Failure(
     code="stream_interrupted",
     message="the provider's answer broke off; what came so far is not complete",
     status_code=502,
+)
+_KEY_REFUSED: Final = Failure(
+    code="provider_key_refused",
+    message="your own key was refused by its provider, or has no funds there, or was removed",
+    status_code=403,
 )
 _UNSUPPORTED: Final = Failure(
     code="unsupported_parameter",
@@ -67,12 +72,22 @@ def is_final(kind: FailureKind) -> bool:
     return kind in _FINAL
 
 
+def of_own_key(failure: ProviderFailure) -> ProviderFailure:
+    """The failure of a call that was made with the customer's own key."""
+    if failure.kind not in ("auth", "quota"):
+        return failure
+    message = "the provider refused the customer's own key"
+    return ProviderFailure("own_key_refused", message, status_code=failure.status_code)
+
+
 def failure_of(kinds: Sequence[FailureKind], offers_asked: int) -> Failure:
     """The failure to report after calls to so many offers failed in these ways, in order."""
     if kinds and is_final(kinds[-1]):
         return _FINAL[kinds[-1]]
     if kinds and all(kind == "unsupported" for kind in kinds):
         return _UNSUPPORTED
+    if kinds and all(kind == "own_key_refused" for kind in kinds):
+        return _KEY_REFUSED
     if kinds and all(kind.startswith("timeout_") for kind in kinds):
         return _TIMEOUT
     if kinds and all(kind == "rate_limited" for kind in kinds):

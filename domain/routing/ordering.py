@@ -15,10 +15,12 @@ lead until another is better by a margin. One request in five goes first to an o
 is not measured, or nothing would ever be. Equal offers stand by price, then by
 `domain.routing.chains`, then as listed. Health filters and never overrides the price: offers whose
 breakers are open come after all others, the one that failed least lately first.
+
+What is called with the account's own keys comes before what the house sells, in the same order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from math import inf, log
 from typing import Literal
@@ -89,7 +91,12 @@ def order(
     """The offers that may serve, in the order to be asked."""
     kept, left_out = sift(model, candidates, wanted)
     closed = [one for one in kept if one.offer not in situation.open] if situation.open else kept
+    own = [one for one in closed if one.own_key is not None]
+    if own:
+        closed = [one for one in closed if one.own_key is None]
     ranked, leader = _ranked(model, closed, situation)
+    if own:
+        ranked = [*_ranked(model, own, replace(situation, leader=None))[0], *ranked]
     if wanted.order:
         places = {provider: place for place, provider in enumerate(wanted.order)}
         ranked.sort(key=lambda one: places.get(one.provider, len(places)))

@@ -30,9 +30,10 @@ candidates = st.lists(
         output_picodollars=st.integers(0, 50),
         regions=st.frozensets(st.sampled_from(["eu", "us"])),
         data_handling=st.sampled_from(["unknown", "trains", "retains", "forgets"]),
+        own_key=st.sampled_from([None, None, "pkey_1"]),
     ),
     max_size=8,
-    unique_by=lambda one: (one.provider, one.native_id),
+    unique_by=lambda one: (one.provider, one.native_id, one.own_key),
 )
 preferences = st.builds(
     Preferences,
@@ -101,6 +102,20 @@ def test_open_breakers_come_after_all_others(
     assert are_open == sorted(are_open)
     failed_at = [situation.open[offer] for offer in ordered.offers if offer in situation.open]
     assert failed_at == sorted(failed_at)
+
+
+@given(models, candidates, preferences, situations)
+def test_an_own_key_comes_before_the_house_at_the_same_provider(
+    model: str, offered: list[Candidate], wanted: Preferences, situation: Situation
+) -> None:
+    ordered = made(model, offered, wanted, situation)
+    closed = [one for one in ordered.candidates if one.offer not in situation.open]
+    for host in HOSTS:
+        are_ours = [one.own_key is None for one in closed if one.provider == host]
+        assert are_ours == sorted(are_ours)
+    if not wanted.order:
+        are_ours = [one.own_key is None for one in closed]
+        assert are_ours == sorted(are_ours)
 
 
 @given(models, candidates, preferences, situations)

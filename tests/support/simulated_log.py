@@ -23,7 +23,7 @@ from domain.inference.events import (
 )
 from domain.inference.state import Job, evolve
 from domain.ports.event_store import LogEntry
-from domain.rating.rate import rate
+from domain.rating.rate import own_key_rating, rate
 from domain.sealed import Sealed
 
 STARTED_AT = 1_700_000_000_000
@@ -54,17 +54,18 @@ def job_accepted(
     metadata: dict[str, str] | None = None,
     webhook: WebhookTarget | None = None,
     hold: int = HOLD,
+    own_key: str | None = None,
 ) -> JobAccepted:
-    """The acceptance of an ordinary job."""
+    """The acceptance of an ordinary job; under the account's own key it holds nothing."""
     return JobAccepted(
         job_id=job_id,
         endpoint="/v1/chat/completions",
         model=model,
         requested_model=model,
         lane="standard",
-        offers=(OfferRef(provider="h1", native_id="alpha"),),
+        offers=(OfferRef(provider="h1", native_id="alpha", own_key=own_key),),
         price_version=PRICE_VERSION,
-        hold_picodollars=hold,
+        hold_picodollars=hold if own_key is None else 0,
         estimated_input_tokens=10,
         max_output_tokens=100,
         input=SEALED,
@@ -74,9 +75,11 @@ def job_accepted(
     )
 
 
-def completion(job_id: str, lease_id: str, usage: Usage, hold: int = HOLD) -> CompleteJob:
+def completion(
+    job_id: str, lease_id: str, usage: Usage, hold: int = HOLD, own_key: str | None = None
+) -> CompleteJob:
     """The completion of a job with its charge rated as the engine rates it."""
-    rating = rate(usage, PRICED, hold)
+    rating = rate(usage, PRICED, hold) if own_key is None else own_key_rating(usage)
     completed = JobCompleted(
         job_id=job_id,
         lease_id=lease_id,
@@ -86,7 +89,7 @@ def completion(job_id: str, lease_id: str, usage: Usage, hold: int = HOLD) -> Co
         raw_usage=None,
         finish_reason="stop",
         output=SEALED,
-        attempts=(ATTEMPT,),
+        attempts=(replace(ATTEMPT, own_key=own_key),),
         cost_picodollars=rating.picodollars,
     )
     charge = ChargeRecorded(
@@ -99,6 +102,7 @@ def completion(job_id: str, lease_id: str, usage: Usage, hold: int = HOLD) -> Co
         price_version=PRICE_VERSION,
         lines=rating.lines,
         picodollars=rating.picodollars,
+        own_key=own_key,
     )
     return CompleteJob(completed, charge)
 

@@ -68,6 +68,7 @@ def _submit(log: SimulatedLog, number: int) -> None:
         model=f"acme/{number % 2}",
         metadata={"team": f"t{number % 3}", "n": str(number)} if number % 4 else {},
         webhook=WebhookTarget(url="https://example.com/hook") if number % 5 == 0 else None,
+        own_key="pkey_1" if number % 7 == 0 else None,
     )
     log.submit(ACCOUNTS[number % 2], accepted)
 
@@ -94,7 +95,8 @@ def _attempt(log: SimulatedLog, number: int) -> None:
 def _complete(log: SimulatedLog, number: int) -> None:
     account_id, job_id, lease_id = _pick(log, number)
     usage = Usage(input_tokens=number, output_tokens=number // 3, cached_input_tokens=number // 2)
-    log.command(account_id, job_id, completion(job_id, lease_id, usage))
+    own_key = log.jobs[job_id].accepted.offers[0].own_key
+    log.command(account_id, job_id, completion(job_id, lease_id, usage, own_key=own_key))
 
 
 def _fail(log: SimulatedLog, number: int) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from domain.ports.provider import FailureKind
+from domain.ports.provider import FailureKind, ProviderFailure
+from domain.routing.failures import of_own_key
 from domain.routing.policy import AttemptLimits, Call, FailedAttempt, GiveUp, NextStep, next_step
 
 LIMITS = AttemptLimits()
@@ -116,6 +117,26 @@ def test_silence_everywhere_is_a_timeout() -> None:
         "provider_timeout",
         504,
     )
+
+
+def test_a_refused_own_key_is_told_of_where_nobody_else_was_asked() -> None:
+    refused = FailedAttempt(0, "own_key_refused")
+    told = next_step((refused,), 1, AttemptLimits(), 0.0)
+    assert isinstance(told, GiveUp)
+    assert (told.failure.code, told.failure.status_code) == ("provider_key_refused", 403)
+
+
+def test_an_offer_whose_own_key_was_refused_is_given_up_for_the_next() -> None:
+    refused = FailedAttempt(0, "own_key_refused")
+    assert next_step((refused,), 2, AttemptLimits(), 0.0) == Call(1)
+
+
+@pytest.mark.parametrize("kind", ["auth", "quota"])
+def test_only_what_concerns_the_key_refuses_an_own_key(kind: FailureKind) -> None:
+    refused = of_own_key(ProviderFailure(kind, "no", status_code=403))
+    assert (refused.kind, refused.status_code) == ("own_key_refused", 403)
+    other = ProviderFailure("server_error", "no")
+    assert of_own_key(other) is other
 
 
 def test_the_failure_of_the_only_offer_is_a_provider_error() -> None:

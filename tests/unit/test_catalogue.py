@@ -63,6 +63,14 @@ def test_offers_of_a_provider_that_is_not_enabled_are_left_out() -> None:
     assert providers(catalogue(enabled="h2")) == ["h2"]
 
 
+def test_an_account_may_have_offers_of_more_providers_by_its_own_keys() -> None:
+    found, own = catalogue(enabled="h2"), frozenset({"h1"})
+    assert [offer.provider for offer in found.resolve("alpha", CHAT, own).offers] == ["h1", "h2"]
+    assert providers(found) == ["h2"]
+    pinned = found.resolve("h1/acme/alpha", CHAT, own)
+    assert [offer.provider for offer in pinned.offers] == ["h1"]
+
+
 def test_a_resolved_offer_carries_its_price() -> None:
     first = catalogue().resolve("alpha", CHAT).offers[0]
     assert (first.input_picodollars, first.output_picodollars) == (1_000_000, 2_000_000)

@@ -39,6 +39,15 @@ def test_an_undamaged_log_breaks_no_rule() -> None:
     assert not violations(recorded, drained=True, wallets=log.wallets, job_statuses=shown)
 
 
+def job_under_an_own_key() -> SimulatedLog:
+    log, usage = SimulatedLog(), Usage(input_tokens=3, output_tokens=4)
+    log.publish_prices()
+    log.submit(ACCOUNT, job_accepted(JOB, own_key="pkey_1"))
+    log.command(ACCOUNT, JOB, StartJob("lease_1", "w1", STARTED_AT))
+    log.command(ACCOUNT, JOB, completion(JOB, "lease_1", usage, own_key="pkey_1"))
+    return log
+
+
 def change(event_type: type[Event], **fields: object) -> Callable[[Log], Log]:
     """The log with fields of every event of one type changed."""
 
@@ -101,6 +110,22 @@ def test_damage_breaks_its_rule(damage: Callable[[Log], Log], rule: str) -> None
     log = finished_job()
     damaged = damage(list(log.recorded()))
     assert rule in rules_broken(damaged, wallets=log.wallets, job_statuses={JOB: "succeeded"})
+
+
+def test_a_job_under_an_own_key_costs_nothing_and_breaks_no_rule() -> None:
+    log = job_under_an_own_key()
+    assert not violations(list(log.recorded()), drained=True, wallets=log.wallets)
+
+
+@pytest.mark.parametrize("own_key", [None, "pkey_2"])
+def test_a_charge_under_another_key_than_the_jobs_is_a_violation(own_key: str | None) -> None:
+    damaged = change(ChargeRecorded, own_key=own_key)(list(job_under_an_own_key().recorded()))
+    assert "a charge is the rating of its usage" in rules_broken(damaged)
+
+
+def test_a_charge_that_calls_a_house_key_the_customers_is_a_violation() -> None:
+    damaged = change(ChargeRecorded, own_key="pkey_1")(list(finished_job().recorded()))
+    assert "a charge is the rating of its usage" in rules_broken(damaged)
 
 
 def test_an_accepted_job_without_an_end_is_a_violation_once_work_is_drained() -> None:

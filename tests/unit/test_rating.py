@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.catalog.events import PricedOffer, PriceTier
 from domain.inference.events import Usage
 from domain.rating.estimate import INLINE_MEDIA_TOKENS, estimated_usage, text_size, tokens_to_hold
-from domain.rating.rate import rate, worst_case
+from domain.rating.rate import own_key_rating, rate, worst_case
 
 tokens = st.integers(0, 10**7)
 prices = st.integers(0, 10**9)
@@ -164,6 +164,14 @@ def test_long_input_reprices_the_whole_request() -> None:
     at, beyond = (Usage(input_tokens=size, output_tokens=1) for size in (100, 101))
     assert told(at, offer) == [("input", 100, 10), ("output", 1, 50)]
     assert told(beyond, offer) == [("input", 101, 20), ("output", 1, 75)]
+
+
+def test_what_the_provider_bills_the_customer_for_is_a_line_at_no_price() -> None:
+    rating = own_key_rating(Usage(input_tokens=10, output_tokens=5))
+    assert [(line.dimension, line.quantity, line.picodollars) for line in rating.lines] == [
+        ("own_key", 15, 0)
+    ]
+    assert rating.picodollars == 0
 
 
 def test_a_fee_for_the_request_is_a_line() -> None:
