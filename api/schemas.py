@@ -194,7 +194,7 @@ OBJECTS: dict[str, Schema] = {
             "model": TEXT,
             "provider": TEXT,
             "usage": _USAGE,
-            "usage_source": _one_of("provider", "estimate"),
+            "usage_source": _one_of("provider", "tokenizer", "estimate"),
             "price_version": TEXT,
             "lines": _many(_LINE),
             "attempts": _many(_ATTEMPT),

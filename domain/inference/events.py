@@ -20,7 +20,8 @@ Endpoint = Literal[
     "/v1/responses",
 ]
 ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
-UsageSource = Literal["provider", "estimate"]
+# Who counted the tokens: the provider, the model's own tokeniser here, or nobody exactly.
+UsageSource = Literal["provider", "tokenizer", "estimate"]
 # What becomes of an answer whose client hung up (promise P8).
 DisconnectPolicy = Literal["cancel", "finish", "finish_and_store"]
 # Under which names the end of a job is told of: as a job's alone, or as a response's too.
@@ -59,7 +60,7 @@ class WebhookTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the provider counted them, or as estimated where it did not.
+    """Tokens as the provider counted them, or as counted or estimated here where it did not.
 
     `input_tokens` includes what was read from the cache, what was written to it (for five minutes
     or an unnamed time, and for an hour) and the audio; `output_tokens` includes `reasoning_tokens`

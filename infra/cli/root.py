@@ -15,6 +15,7 @@ from infra.cli import (
     nodes,
     projections,
     providers,
+    tokens,
     webhooks,
 )
 from infra.cli.common import (
@@ -62,6 +63,7 @@ GROUPS = {
     "providers": providers.app,
     "log": log.app,
     "projections": projections.app,
+    "tokens": tokens.app,
     "dead-letters": dead_letters.app,
 }
 for _name, _group in GROUPS.items():

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -80,12 +80,15 @@ PACKAGES = (
 )
 
 
-def downloaded(folder: Path) -> Mapping[str, ZipFile]:
-    """The wheels by package name, fetched into `folder`. Raises `WrongPackage`."""
-    wanted = [f"{package.name}=={package.version}" for package in PACKAGES]
+def downloaded(folder: Path, packages: Sequence[Package] = PACKAGES) -> Mapping[str, ZipFile]:
+    """The wheels by package name, fetched into `folder`.
+
+    Raises `WrongPackage`, and `CalledProcessError` when they cannot be had.
+    """
+    wanted = [f"{package.name}=={package.version}" for package in packages]
     command = [sys.executable, *_PIP, "--dest", str(folder), *wanted]
     subprocess.run(command, check=True)  # noqa: S603 - fixed words
-    return {package.name: _opened(package, folder) for package in PACKAGES}
+    return {package.name: _opened(package, folder) for package in packages}
 
 
 def _opened(package: Package, folder: Path) -> ZipFile:

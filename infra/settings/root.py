@@ -31,6 +31,7 @@ from infra.settings.sections import (
     RoutingSettings,
     SimulatorSettings,
     StorageSettings,
+    TokenSettings,
     WebhookSettings,
 )
 
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     blobs: BlobSettings = BlobSettings()
+    tokens: TokenSettings = TokenSettings()
     simulator: SimulatorSettings = SimulatorSettings()
     logging: LoggingSettings = LoggingSettings()
 
@@ -107,6 +109,11 @@ class Settings(BaseSettings):
     def master_key_path(self) -> Path:
         """The key file that is read when no master key is set."""
         return self.master_key_file or self.data_dir / "master.key"
+
+    @property
+    def vocabularies_path(self) -> Path:
+        """The folder of the tokenisers' files."""
+        return self.tokens.vocabularies or self.data_dir / "vocabularies"
 
     @property
     def unapplied(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Settings of how the engine works: attempts, webhooks, storage, dispatch and the rest."""
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -168,6 +169,16 @@ class SimulatorSettings(Section):
 
     latency: Pause = Field(default=0.05, description="Of each answer.")
     fault_rate: float = Field(default=0.0, ge=0, le=1, description="The share of calls that fail.")
+
+
+class TokenSettings(Section):
+    """How tokens are counted where no provider does."""
+
+    vocabularies: Path | None = Field(
+        default=None,
+        description="The folder of the tokenisers' files, which `gatewayz tokens fetch` fills. "
+        "Without it `vocabularies` in the data directory. What is not there is estimated.",
+    )
 
 
 class LoggingSettings(Section):

@@ -1,0 +1,1 @@
+"""Tokens counted on this machine: by vocabularies in a folder, else by an estimate."""
