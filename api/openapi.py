@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from api.inference_bodies import ChatBody, EmbeddingsBody
 from api.job_requests import JobRequest
 from api.model_schemas import MODEL_SCHEMAS
+from api.response_schemas import RESPONSE_SCHEMAS
 from api.schemas import DOCUMENT, REF, SCHEMAS, TEXT, reference
 from api.status_schemas import STATUS_SCHEMAS
 
@@ -20,6 +21,9 @@ REPLIES = {
     "get_model": "Model",
     "list_jobs": "JobList",
     "cancel": "Job",
+    "get_response": "Response",
+    "cancel_response": "Response",
+    "list_input_items": "ResponseItemList",
     "get_events": "JobEventList",
     "get_own_account": "OwnAccount",
     "list_keys": "KeyList",
@@ -104,7 +108,7 @@ def _add_schemas(components: dict[str, Any]) -> None:
         [JobRequest, ChatBody, EmbeddingsBody], ref_template=REF + "{name}"
     )
     schemas["JobRequest"]["properties"]["body"] = {"anyOf": [chat, embeddings]}
-    components |= schemas | SCHEMAS | STATUS_SCHEMAS | MODEL_SCHEMAS
+    components |= schemas | SCHEMAS | STATUS_SCHEMAS | MODEL_SCHEMAS | RESPONSE_SCHEMAS
     components.pop("HTTPValidationError", None)
     components.pop("ValidationError", None)
 
@@ -118,7 +122,7 @@ def _describe(path: str, operation: dict[str, Any]) -> None:
     for status in sorted({*_refusals(path, operation), *REFUSALS.get(name, ())}):
         responses[status] = _reply("Refused", "Error")
     match name:
-        case "get_events":
+        case "get_events" | "get_response":
             responses["200"]["content"]["text/event-stream"] = {"schema": TEXT}
         case "get_result":
             responses["default"] = _reply("The failure of the job, with its own status", "Error")

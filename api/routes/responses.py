@@ -1,5 +1,6 @@
 """Responses that are kept: made in the background, read again, streamed again, cancelled."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from api.admission import Asked
 from api.auth import Caller, Ports, authenticate, ports_of, require
 from api.histories import folded, history_when_ended
-from api.idempotency import idempotency_key
+from api.idempotency import REPLAYED, idempotency_key
 from api.inference_bodies import metadata_of
 from api.interactive import object_of, serve_body
 from api.ports import ApiPorts
@@ -50,10 +51,12 @@ async def create_response(request: Request) -> Response:
     if body.get("background") is not True:
         return await serve_body(request, caller, PATH, body)
     key = idempotency_key(request.headers.get("idempotency-key"))
-    history, _ = await submit(ports_of(request), caller, _background(body), key)
+    ports = ports_of(request)
+    history, is_new = await submit(ports, caller, _background(body), key)
     if body.get("stream") is True:
         return StreamedResponse(request, caller, history, -1)
-    return _json(await response_of(ports_of(request), caller.account_id, history))
+    headers = {"x-gatewayz-job-id": history[0].stream, **({} if is_new else REPLAYED)}
+    return _json(await response_of(ports, caller.account_id, history), headers)
 
 
 async def _continued(ports: ApiPorts, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
@@ -86,8 +89,8 @@ def _background(body: dict[str, Any]) -> Asked:
     )
 
 
-def _json(content: Any) -> Response:
-    return Response(_encode(content), 200, media_type="application/json")
+def _json(content: Any, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(_encode(content), 200, headers, "application/json")
 
 
 @router.get("/{response_id}")
