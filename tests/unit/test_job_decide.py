@@ -1,6 +1,7 @@
 """What each command does to a job: given its history, when commanded, then these events."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -17,11 +18,12 @@ from domain.inference.commands import (
     StopJob,
     SubmitJob,
 )
-from domain.inference.decide import LeaseLost, decide
+from domain.inference.decide import NODE_LOST, LeaseLost, decide
 from domain.inference.events import (
     AttemptFailed,
     AttemptRecord,
     CancelRequested,
+    DisconnectPolicy,
     Failure,
     JobCancelled,
     JobCompleted,
@@ -158,6 +160,29 @@ def test_an_answer_that_is_complete_counts_though_a_cancel_was_asked_for() -> No
 
 def test_a_lease_runs_out() -> None:
     assert decide(given(ACCEPTED, STARTED), ExpireLease("lease_1")) == (LAPSED,)
+
+
+@pytest.mark.parametrize("policy", ["cancel", "finish"])
+def test_a_request_whose_client_is_gone_with_its_node_is_not_made_again(
+    policy: DisconnectPolicy,
+) -> None:
+    accepted = replace(ACCEPTED, on_disconnect=policy)  # its input is kept, to be told of
+    (event,) = decide(given(accepted, STARTED), ExpireLease("lease_1"))
+    assert isinstance(event, JobFailed)
+    assert event.failure == NODE_LOST
+
+
+def test_a_request_that_is_to_be_finished_is_made_again() -> None:
+    accepted = replace(ACCEPTED, on_disconnect="finish_and_store")
+    events = decide(given(accepted, STARTED), ExpireLease("lease_1"))
+    assert names(events) == ["job.lease_expired"]
+
+
+@pytest.mark.parametrize("command", UNDER_LEASE[1:])
+def test_every_end_tells_how_it_is_told_of(command: JobCommand) -> None:
+    job = given(replace(ACCEPTED, told_as="response"), STARTED)
+    end = decide(job, command)[0]
+    assert end.told_as == "response"  # type: ignore[attr-defined]
 
 
 def test_the_lease_of_a_job_to_be_cancelled_runs_out_with_the_job() -> None:
