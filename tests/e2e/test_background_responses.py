@@ -137,3 +137,29 @@ async def test_a_stream_that_is_cancelled_ends_and_is_charged_for_what_was_told(
     assert events[-1].response.status == "cancelled"
     (charge,) = await account.charges(events[0].response.id.replace("resp_", "job_"))
     assert charge["usage"]["source"] == "estimate"
+
+
+async def test_the_same_idempotency_key_makes_one_response(account: Account) -> None:
+    asked = {"model": "alpha", "input": "Hi.", "background": True}
+    key = {"idempotency-key": "one"}
+    first = await account.send("POST", "/v1/responses", asked, headers=key)
+    second = await account.send("POST", "/v1/responses", asked, headers=key)
+    assert first.json["id"] == second.json["id"]
+    assert second.headers["idempotent-replayed"] == "true"
+    other = await account.send("POST", "/v1/responses", {**asked, "input": "Bye."}, headers=key)
+    assert other.status == 422
+
+
+async def test_a_job_may_ask_for_a_response(official: openai.AsyncOpenAI, account: Account) -> None:
+    body = {"model": "alpha", "input": "Hi.", "max_output_tokens": 100}
+    job_id = await account.submit({"endpoint": "/v1/responses", "body": body})
+    assert (await account.finished(job_id))["status"] == "succeeded"
+    result = (await account.get(f"/v1/jobs/{job_id}/result")).json
+    response = await official.responses.retrieve(result["id"])
+    assert response.output_text == "Hello there."
+
+
+async def test_a_job_cannot_go_on_with_a_response(account: Account) -> None:
+    body = {"model": "alpha", "input": "Hi.", "previous_response_id": "resp_1"}
+    reply = await account.post("/v1/jobs", {"endpoint": "/v1/responses", "body": body})
+    assert (reply.status, reply.error["param"]) == (400, "body.previous_response_id")
