@@ -6,6 +6,7 @@ import random
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from itertools import islice
 from math import sqrt
@@ -13,6 +14,9 @@ from typing import Any
 
 import msgspec
 
+from domain.dialects.collecting import Collector
+from domain.dialects.pieces import Finished, Piece, TextDelta
+from domain.dialects.surfaces import SURFACES
 from domain.inference.events import Usage
 from domain.ports.clock import Clock
 from domain.ports.provider import OnDelta, ProviderCall, ProviderFailure, ProviderReply
@@ -68,12 +72,28 @@ class Simulator:
         created = self._clock.now() // 1000
         if call.endpoint == "/v1/embeddings":
             return _reply(call, _embeddings(call))
-        completion = _completion(call, created)
+        reply = _reply(call, _completion(call, created))
+        if call.endpoint != "/v1/chat/completions":
+            return await self._translated(call, reply, on_delta)
         if on_delta is not None and call.stream:
-            for delta in _spoken(completion):
+            for delta in _spoken(reply.body):
                 on_delta(delta)
                 await asyncio.sleep(0)
-        return _reply(call, completion)
+        return reply
+
+    async def _translated(
+        self, call: ProviderCall, reply: ProviderReply, on_delta: OnDelta | None
+    ) -> ProviderReply:
+        """The same in the wire of the caller, from the same words."""
+        surface, collector = SURFACES[call.endpoint], Collector()
+        renderer = surface.renderer()
+        for piece in _pieces(reply.body):
+            collector.add(piece)
+            if on_delta is not None and call.stream:
+                for delta in renderer.deltas(piece):
+                    on_delta(delta)
+                await asyncio.sleep(0)
+        return replace(reply, body=surface.whole(collector.answer()))
 
     async def _wait(self, call: ProviderCall) -> None:
         spread = 0.5 + sha256(call.request_id.encode()).digest()[0] / 256
@@ -157,6 +177,14 @@ def _spoken(completion: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield _chunk(index, {}, choice["finish_reason"])
 
 
+def _pieces(completion: dict[str, Any]) -> Iterator[Piece]:
+    """The first choice of a completion, word by word, in the canonical form."""
+    choice = completion["choices"][0]
+    for word in re.findall(r"\s*\S+|\s+$", choice["message"]["content"]):
+        yield TextDelta(word)
+    yield Finished(choice["finish_reason"])
+
+
 def _chunk(index: int, delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
     choice = {"index": index, "delta": delta, "finish_reason": finish}
     return {"object": "chat.completion.chunk", "choices": [choice], "simulated": True}
@@ -173,7 +201,10 @@ def _words(prompt: str, index: int) -> Iterator[str]:
 
 def _prompt(body: dict[str, Any]) -> str:
     """The text of the last message, as far as it is text."""
-    match body.get("messages"):
+    for field in ("prompt", "input"):
+        if isinstance(given := body.get(field), str):
+            return given
+    match body.get("messages") or body.get("input"):
         case [*_, {"content": str() as text}]:
             return text
         case [*_, {"content": list() as parts}]:
@@ -184,7 +215,8 @@ def _prompt(body: dict[str, Any]) -> str:
 
 
 def _limit(body: dict[str, Any]) -> int | None:
-    asked = body.get("max_completion_tokens") or body.get("max_tokens")
+    limits = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+    asked = next(filter(None, map(body.get, limits)), None)
     return asked if isinstance(asked, int) else None
 
 

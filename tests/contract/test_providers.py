@@ -15,6 +15,8 @@ from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.session import HttpSession
 from adapters.providers.simulator import LABEL, SLOW, Simulator
 from adapters.system.clock import SystemClock
+from domain.dialects.surface import Delta
+from domain.dialects.surfaces import SURFACES
 from domain.inference.events import Endpoint, Usage
 from domain.ports.provider import (
     CallTimeouts,
@@ -465,3 +467,26 @@ async def test_the_flaky_offer_fails_a_request_once_and_then_answers() -> None:
 async def test_a_fault_rate_of_one_fails_every_call() -> None:
     simulator = Simulator(SystemClock(), latency_seconds=0, fault_rate=1.0)
     assert (await failure(simulator, chat())).kind == "server_error"
+
+
+# The simulator stands for every provider, whichever wire its caller speaks.
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        ("/v1/messages", {"messages": MESSAGES, "max_tokens": 50}),
+        ("/v1/responses", {"input": "Say hello."}),
+        ("/v1/completions", {"prompt": "Say hello."}),
+    ],
+)
+async def test_the_simulator_answers_callers_of_every_wire(
+    endpoint: Endpoint, body: dict[str, Any]
+) -> None:
+    simulator, surface = Simulator(SystemClock(), latency_seconds=0.001), SURFACES[endpoint]
+    deltas: list[Delta] = []
+    call = replace(chat(streamed=True), endpoint=endpoint, body={"model": "m", **body})
+    reply = await simulator.call(call, deltas.append)
+    assert surface.is_whole(call.body, reply.body)
+    assert LABEL.strip() in json.dumps(reply.body)
+    assert sum(surface.is_content(delta) for delta in deltas) > 3
