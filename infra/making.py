@@ -19,6 +19,7 @@ from infra.directories import Directories
 from infra.offers import build_providers
 from infra.settings import Settings
 from infra.storage import NodeStore, Storage
+from infra.tokenizers import token_counter
 from infra.version import VERSION
 from workers.attempts import AttemptEngine
 from workers.breakers import BreakerKeeper
@@ -107,6 +108,7 @@ def job_ports(basis: Basis, engine: AttemptEngine) -> JobPorts:
         storage.clock,
         storage.ids,
         basis.streams,
+        token_counter(basis.settings),
     )
 
 

@@ -13,11 +13,11 @@ import structlog
 from domain.dialects.surface import Delta
 from domain.dialects.surfaces import SURFACES
 from domain.event import Origin
-from domain.inference.commands import BeginJob, JobCommand, StopJob
+from domain.inference.commands import BeginJob, JobCommand
 from domain.inference.decide import LeaseLost
 from domain.inference.events import JobAccepted, OfferRef
 from domain.ports.interactive import Ended, RunLost
-from domain.rating.estimate import estimated_usage
+from domain.rating.estimate import Growing
 from workers.attempts import Answered
 from workers.run import JobPorts, Run
 from workers.running import RunningJobs
@@ -39,7 +39,7 @@ class AttachedRun(Run):
         self._request_body: dict[str, Any] = {}
         # What the client was given of the answer so far.
         self._sent_from: OfferRef | None = None
-        self._sent_bytes = 0
+        self._sent = Growing()
         self._moved = asyncio.Event()
         self._body: dict[str, Any] = {}
         self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
@@ -73,7 +73,8 @@ class AttachedRun(Run):
             if self._deltas:
                 given, self._deltas = self._deltas, []
                 self._sent_from = given[-1][0]
-                self._sent_bytes += sum(self._surface.delta_size(delta) for _, delta in given)
+                for _, delta in given:
+                    self._sent.add(self._surface.added(delta))
                 yield given
                 continue
             if self._over.done():
@@ -103,13 +104,9 @@ class AttachedRun(Run):
         else:
             self._over.set_result(Ended(ended, self._body))
 
-    def _stopped(self) -> JobCommand:
+    async def _stopped(self) -> JobCommand:
         """The end of a run that was asked to stop, with the charge for what was sent till then."""
-        attempts = self._job.failed_attempts
-        if self._sent_from is None:
-            return StopJob(self.lease_id, attempts)
-        usage = estimated_usage(self._request_body, self._sent_bytes)
-        return StopJob(self.lease_id, attempts, self._charge(self._sent_from, usage))
+        return await self._stopped_after(self._sent_from, self._request_body, self._sent.told())
 
 
 class InteractiveRuns:

@@ -21,7 +21,8 @@ from domain.ports.provider import (
     ProviderFailure,
     ProviderReply,
 )
-from domain.rating.estimate import estimated_usage
+from domain.ports.tokens import TokenCounter
+from domain.rating.counting import LIKELY, counted_usage
 from domain.routing.failures import INTERRUPTED
 from domain.routing.policy import AttemptLimits, FailedAttempt, GiveUp, next_step
 from workers.answer_deltas import AnswerDeltas, OnDelta
@@ -46,7 +47,7 @@ class InferenceRequest:
     `head` is what the answer says about itself; `served_models` names the models of offers that
     serve another than its. With `prefill` an offer can go on from half an answer. `earlier` holds
     the failed attempts of leases that ran out; they count against the limits. `deadline_at` is Unix
-    milliseconds.
+    milliseconds. `on_cut` is as in `ProviderCall`; `tokens` counts what the provider does not.
     """
 
     endpoint: Endpoint
@@ -59,6 +60,8 @@ class InferenceRequest:
     prefill: bool = False
     deadline_at: int | None = None
     earlier: tuple[AttemptRecord, ...] = ()
+    on_cut: Callable[[Usage], None] | None = None
+    tokens: TokenCounter = LIKELY
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +203,17 @@ class AttemptEngine:
                 timeouts=self._timeouts_of(request),
                 request_id=request.request_id,
                 max_output_tokens=request.max_output_tokens,
+                on_cut=request.on_cut,
             ),
             None if stream is None else stream.attempt(offer),
         )
         surface = SURFACES[request.endpoint]
         if not surface.is_whole(request.body, reply.body):
             raise ProviderFailure("malformed", "the provider's reply is no complete answer")
-        usage = reply.usage or estimated_usage(request.body, surface.text_size(reply.body))
         model = request.served_models.get(offer, request.head.model)
+        usage = reply.usage or await counted_usage(
+            request.tokens, model, request.body, surface.put_out(reply.body)
+        )
         whole = reply.body if stream is None else stream.whole(reply.body)
         body = surface.finished(whole, replace(request.head, model=model), usage)
         if stream is not None:

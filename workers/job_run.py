@@ -10,7 +10,7 @@ from domain.dialects.surface import Delta
 from domain.dialects.surfaces import SURFACES
 from domain.event import Event, Origin, Recorded
 from domain.execute import fold
-from domain.inference.commands import CompleteJob, FailJob, JobCommand, StartJob, StopJob
+from domain.inference.commands import CompleteJob, FailJob, JobCommand, StartJob
 from domain.inference.decide import LeaseLost
 from domain.inference.events import Failure, OfferRef
 from domain.inference.state import evolve
@@ -18,7 +18,7 @@ from domain.inference.view import head_of
 from domain.ports.answer_streams import AnswerStreams
 from domain.ports.payloads import PayloadErased
 from domain.ports.work_queue import WorkItem
-from domain.rating.estimate import estimated_usage
+from domain.rating.estimate import Growing
 from domain.sealed import Sealed
 from workers.answer_stream import AnswerStream
 from workers.run import ERASED, JobPorts, Run
@@ -50,7 +50,7 @@ class JobRun(Run):
         # What was told of the answer so far, where its events are buffered.
         self._body: dict[str, Any] = {}
         self._told_from: OfferRef | None = None
-        self._told_bytes = 0
+        self._told = Growing()
 
     async def run(self) -> None:
         """Runs the job. Returns when its end, or the loss of its lease, is certain."""
@@ -113,7 +113,7 @@ class JobRun(Run):
 
         def take(offer: OfferRef, delta: Delta) -> None:
             self._told_from = offer
-            self._told_bytes += SURFACES[accepted.endpoint].delta_size(delta)
+            self._told.add(SURFACES[accepted.endpoint].added(delta))
             stream.take(delta)
 
         stream.begin()
@@ -127,13 +127,9 @@ class JobRun(Run):
         finally:
             writing.cancel()
 
-    def _stopped(self) -> JobCommand:
+    async def _stopped(self) -> JobCommand:
         """The end of a run that was asked to stop, with the charge for what was told till then."""
-        if self._told_from is None:
-            return super()._stopped()
-        usage = estimated_usage(self._body, self._told_bytes)
-        charge = self._charge(self._told_from, usage)
-        return StopJob(self.lease_id, self._job.failed_attempts, charge)
+        return await self._stopped_after(self._told_from, self._body, self._told.told())
 
     async def _input(self, sealed: Sealed | None) -> dict[str, Any]:
         if sealed is None:

@@ -1,7 +1,7 @@
 """One run of one job under a lease: its attempts, and the one terminal event."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,6 +32,9 @@ from domain.ports.clock import Clock, Ids
 from domain.ports.event_store import EventStore
 from domain.ports.log import Log
 from domain.ports.payloads import PayloadErased, Payloads
+from domain.ports.tokens import TokenCounter
+from domain.rating.counting import LIKELY, counted_usage
+from domain.rating.estimate import Told
 from domain.rating.rate import rate
 from domain.sealed import Sealed
 from workers.answer_deltas import OnDelta
@@ -65,6 +68,7 @@ class JobPorts:
     clock: Clock
     ids: Ids
     streams: AnswerStreams | None = None
+    tokens: TokenCounter = LIKELY
 
 
 class Run:
@@ -82,6 +86,8 @@ class Run:
         self._accepted_at: int
         self._calling: asyncio.Task[Any] | None = None
         self._stop_asked = False
+        # What the provider had counted when the call was stopped.
+        self._reported: Usage | None = None
 
     def stop(self) -> None:
         """Ends the run because the customer asked; the upstream connection is closed.
@@ -102,7 +108,7 @@ class Run:
         self._calling = asyncio.current_task()
         try:
             if self._stop_asked:
-                return self._stopped()
+                return await self._stopped()
             request = self._request(body)
             result = await self._ports.engine.run(request, self._record_failure, on_delta)
             if isinstance(result, Answered):
@@ -116,15 +122,30 @@ class Run:
                 raise
             if self._calling is not None:
                 self._calling.uncancel()
-            return self._stopped()
+            self._calling = None  # a second request to stop is met already
+            return await self._stopped()
         finally:
             self._calling = None
 
     def _answered(self, result: Answered) -> None:
         """Takes note of a complete answer before it is recorded."""
 
-    def _stopped(self) -> JobCommand:
+    async def _stopped(self) -> JobCommand:
         return StopJob(self.lease_id, self._job.failed_attempts)
+
+    async def _stopped_after(
+        self, offer: OfferRef | None, body: Mapping[str, Any], told: Told
+    ) -> JobCommand:
+        """The same for an answer of which `told` was shown, which is what is charged."""
+        attempts = self._job.failed_attempts
+        if offer is None:
+            return StopJob(self.lease_id, attempts)
+        model = served(self._job.accepted, offer).model
+        usage = await counted_usage(self._ports.tokens, model, body, told, self._reported)
+        return StopJob(self.lease_id, attempts, self._charge(offer, usage))
+
+    def _was_cut(self, reported: Usage) -> None:
+        self._reported = reported
 
     def _request(self, body: dict[str, Any]) -> InferenceRequest:
         accepted = self._job.accepted
@@ -139,6 +160,8 @@ class Run:
             prefill=accepted.prefill,
             deadline_at=accepted.deadline_at,
             earlier=self._job.failed_attempts,
+            on_cut=self._was_cut,
+            tokens=self._ports.tokens,
         )
 
     async def _completion(self, answered: Answered) -> CompleteJob:

@@ -11,6 +11,7 @@ from domain.dialects.messages.replies import EventReader
 from domain.dialects.messages.words import finish_of
 from domain.dialects.pieces import Piece, UsageReported
 from domain.dialects.surface import Delta
+from domain.inference.events import Usage
 from domain.ports.provider import ProviderCall, ProviderFailure, ProviderReply
 
 # What each kind of delta goes on with, and under which name it stands in its block.
@@ -50,6 +51,10 @@ class StreamedMessage:
     @property
     def is_complete(self) -> bool:
         return self._message is not None and self._message.get("stop_reason") is not None
+
+    @property
+    def counted(self) -> Usage | None:
+        return _counted(self._counted)[0]
 
     def feed(self, part: bytes) -> Sequence[Delta]:
         self._size += len(part)
@@ -158,11 +163,15 @@ class MessagePieceReader:
 
 
 def _reply(message: dict[str, Any], counted: Sequence[bytes]) -> ProviderReply:
-    counts = Counts()
-    for content in counted:
-        counts.add(content)
-    usage, raw = counts.told() or (None, None)
+    usage, raw = _counted(counted)
     return ProviderReply(message, usage, raw, _finish(message.get("stop_reason")))
+
+
+def _counted(contents: Sequence[bytes]) -> tuple[Usage | None, str | None]:
+    counts = Counts()
+    for content in contents:
+        counts.add(content)
+    return counts.told() or (None, None)
 
 
 def _finish(stop_reason: object) -> str | None:

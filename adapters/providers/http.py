@@ -1,5 +1,6 @@
 """A provider behind HTTP: one exchange, whatever the wire protocol."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -69,6 +70,9 @@ class HttpProvider:
                 request = await self._wire.request(call)
                 async with self._post(request, call) as response:
                     await exchange.take_in(response, patience)
+        except asyncio.CancelledError:
+            exchange.tell_counted()
+            raise
         except Untranslatable as error:
             raise ProviderFailure("unsupported", error.message) from error
         except InvalidRequest as error:
@@ -127,6 +131,12 @@ class _Exchange:
         if self.reading is None:
             raise ProviderFailure("malformed", "the provider's reply cannot be read")
         return self.reading.reply()
+
+    def tell_counted(self) -> None:
+        """Tells what the provider has counted, of a call that is not seen to its end."""
+        counted = None if self.reading is None else self.reading.counted
+        if counted is not None and self._call.on_cut is not None:
+            self._call.on_cut(counted)
 
     def _tell(self, deltas: Sequence[Delta]) -> None:
         if self._on_delta is not None:

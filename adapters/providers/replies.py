@@ -10,6 +10,7 @@ from adapters.providers.failures import UNREADABLE, failure_of_error
 from adapters.providers.usage import parse_usage, raw_usage, usage_of
 from domain.dialects.chat.replies import FINISHES
 from domain.dialects.surface import Delta
+from domain.inference.events import Usage
 from domain.ports.provider import ProviderFailure, ProviderReply
 
 # No answer is longer; a provider that goes on sending must not fill the memory.
@@ -38,6 +39,11 @@ class Reading(Protocol):
         """Whether the provider said that nothing more comes."""
         ...
 
+    @property
+    def counted(self) -> Usage | None:
+        """What the provider has counted so far, if it told."""
+        ...
+
     def feed(self, part: bytes) -> Sequence[Delta]:
         """Takes the next bytes in; the events of a streamed answer that they complete, in the wire
         of the endpoint. Raises `ProviderFailure` on what makes no sense.
@@ -59,6 +65,7 @@ class WholeReading:
     has_begun = True
     is_complete = False
     is_done = False
+    counted: Usage | None = None
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -112,6 +119,10 @@ class StreamedReading:
         return bool(self._choices) and (
             self.is_done or (finished == len(self._choices) and finished >= self._asked)
         )
+
+    @property
+    def counted(self) -> Usage | None:
+        return None if self._usage is None else parse_usage(self._usage[0])
 
     def feed(self, part: bytes) -> Sequence[Delta]:
         self._size += len(part)

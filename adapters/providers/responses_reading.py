@@ -14,6 +14,7 @@ from domain.dialects.responses.answers import is_content
 from domain.dialects.responses.replies import EventReader
 from domain.dialects.responses.words import finish_of
 from domain.dialects.surface import Delta
+from domain.inference.events import Usage
 from domain.ports.provider import ProviderFailure, ProviderReply
 
 _ENDS = frozenset({"response.completed", "response.incomplete"})
@@ -37,6 +38,7 @@ class WholeResponse:
     has_begun = True
     is_complete = False
     is_done = False
+    counted: Usage | None = None
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -59,6 +61,8 @@ class WholeResponse:
 
 class StreamedResponse:
     """See `adapters.providers.replies.Reading`: the events are passed on as they are."""
+
+    counted: Usage | None = None  # the last event tells it, with the end
 
     def __init__(self) -> None:
         self._events = SseParser()

@@ -8,6 +8,7 @@ from domain.dialects.collecting import Collector
 from domain.dialects.pieces import Piece
 from domain.dialects.surface import Delta
 from domain.dialects.surfaces import SURFACES
+from domain.inference.events import Usage
 from domain.ports.provider import ProviderCall, ProviderFailure, ProviderReply
 
 
@@ -51,6 +52,10 @@ class TranslatedReading:
     @property
     def is_done(self) -> bool:
         return self._reader.is_done
+
+    @property
+    def counted(self) -> Usage | None:
+        return self._collector.usage
 
     def feed(self, part: bytes) -> Sequence[Delta]:
         self._size += len(part)

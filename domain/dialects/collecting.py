@@ -23,6 +23,7 @@ from domain.dialects.pieces import (
     ToolStarted,
     UsageReported,
 )
+from domain.inference.events import Usage
 
 
 @dataclass(slots=True)
@@ -95,6 +96,11 @@ class Collector:
     def has_begun(self) -> bool:
         """Whether any of the answer has come."""
         return bool(self._choices)
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has counted so far."""
+        return None if self._usage is None else self._usage.usage
 
     def add(self, piece: Piece) -> None:
         """Takes one in. Raises `ValueError` for arguments of a tool call that never began."""

@@ -13,7 +13,7 @@ from domain.dialects.pieces import Finished, Piece, RefusalDelta, TextDelta, Usa
 from domain.dialects.surface import Body, Delta, Head, Outgoing, Renderer
 from domain.errors import InvalidRequest
 from domain.inference.events import Usage
-from domain.rating.estimate import text_size
+from domain.rating.estimate import Told, told_in
 
 # What OpenAI documents for a request that names no limit.
 DEFAULT_MAX_TOKENS = 16
@@ -90,11 +90,11 @@ class CompletionsSurface:
     def replayed(self, body: Body) -> Sequence[Delta]:
         return [{"choices": [choice]} for choice in body["choices"]]
 
-    def delta_size(self, delta: Delta) -> int:
-        return text_size([choice["text"] for choice in delta["choices"]])
+    def added(self, delta: Delta) -> Told:
+        return told_in([choice["text"] for choice in delta["choices"]])
 
-    def text_size(self, body: Mapping[str, Any]) -> int:
-        return self.delta_size({"choices": body["choices"]})
+    def put_out(self, body: Mapping[str, Any]) -> Told:
+        return self.added({"choices": body["choices"]})
 
 
 def _prompt(body: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from domain.dialects.canonical import Answer, Request, Untranslatable
 from domain.dialects.chat.answers import without_provider_fields
 from domain.dialects.surface import Body, Delta, Head, Outgoing, Renderer
 from domain.inference.events import Usage
+from domain.rating.estimate import NOTHING, Told
 
 _NO_TURNS = "embeddings are no dialogue"
 
@@ -50,11 +51,11 @@ class EmbeddingsSurface:
     def replayed(self, body: Body) -> Sequence[Delta]:
         return ()
 
-    def delta_size(self, delta: Delta) -> int:
-        return 0
+    def added(self, delta: Delta) -> Told:
+        return NOTHING
 
-    def text_size(self, body: Mapping[str, Any]) -> int:
-        return 0
+    def put_out(self, body: Mapping[str, Any]) -> Told:
+        return NOTHING
 
 
 def _inputs(given: object) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from domain.dialects.canonical import Answer, Request
 from domain.dialects.pieces import Piece
 from domain.inference.events import Failure, Usage
+from domain.rating.estimate import Told
 
 Delta = dict[str, Any]
 Body = dict[str, Any]
@@ -122,10 +123,10 @@ class Surface(Protocol):
         """The deltas of a finished body, for a client that asks again for the stream."""
         ...
 
-    def delta_size(self, delta: Delta) -> int:
-        """The UTF-8 bytes of what the model put out in one delta."""
+    def added(self, delta: Delta) -> Told:
+        """What the model put out in one delta."""
         ...
 
-    def text_size(self, body: Mapping[str, Any]) -> int:
-        """The UTF-8 bytes of what the model put out, for an estimate of its tokens."""
+    def put_out(self, body: Mapping[str, Any]) -> Told:
+        """What the model put out, to count its tokens."""
         ...

@@ -64,6 +64,7 @@ class ProviderCall:
 
     `stream` asks the provider to stream; the reply is assembled to the same whole body.
     `max_output_tokens` is the model's limit, for wires that want one where the caller named none.
+    `on_cut` gets what the provider had counted so far when the call is cancelled.
     """
 
     endpoint: Endpoint
@@ -73,6 +74,7 @@ class ProviderCall:
     timeouts: CallTimeouts
     request_id: str
     max_output_tokens: int | None = None
+    on_cut: Callable[[Usage], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ class LikelyTokens:
         return TokenCount(sum(map(likely_tokens, texts)), "estimate")
 
 
+LIKELY = LikelyTokens()
+
+
 async def counted_input(
     counter: TokenCounter, model: str, request: Mapping[str, Any]
 ) -> TokenCount:

@@ -39,8 +39,28 @@ _MEDIA_MARKS = ("media_type", "format")
 class Told:
     """What is counted in tokens: texts, and the tokens of what is no text."""
 
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = ()
     other_tokens: int = 0
+
+
+NOTHING = Told()
+
+
+class Growing:
+    """What is told in parts, each going on with the last."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._other_tokens = 0
+
+    def add(self, part: Told) -> None:
+        """Takes the next part in."""
+        self._texts.extend(part.texts)
+        self._other_tokens += part.other_tokens
+
+    def told(self) -> Told:
+        """All of it so far."""
+        return Told(("".join(self._texts),), self._other_tokens)
 
 
 def tokens_to_hold(size: int) -> int:

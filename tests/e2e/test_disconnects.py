@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.client import Account, Client
 from tests.support.engine import RunningEngine
-from tests.support.scripted_provider import answer, stream, words
+from tests.support.scripted_provider import answer, chunk, stream, words
 
 BODY: dict[str, Any] = {
     "model": "alpha",
@@ -113,3 +113,16 @@ async def test_a_running_request_can_be_cancelled_as_a_job(
     reply = await asked
     assert (reply.status, reply.error["code"]) == (409, "job_cancelled")
     assert reply.headers["x-gatewayz-job-id"] == job_id
+
+
+async def test_what_the_provider_had_counted_till_then_stands(
+    engine: RunningEngine, account: Account
+) -> None:
+    counted = {"prompt_tokens": 900, "completion_tokens": 50, "total_tokens": 950}
+    chunks = [chunk({"content": word}, usage=counted) for word in ("one", "two", "three")]
+    engine.upstream.default = stream(chunks, gap=0.2)
+    job_id = await hang_up_after(account, {**BODY, "stream": True}, parts=3)
+    await account.finished(job_id)
+    [charge] = await account.charges(job_id)
+    assert (charge["usage"]["input_tokens"], charge["usage"]["output_tokens"]) == (900, 50)
+    assert charge["usage"]["source"] == "estimate"

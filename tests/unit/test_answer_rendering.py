@@ -33,6 +33,7 @@ from domain.dialects.surface import Delta, Head
 from domain.dialects.surfaces import SURFACES
 from domain.inference.events import Usage
 from domain.ports.provider import ProviderFailure
+from domain.rating.estimate import Growing
 
 CHAT, MESSAGES = SURFACES["/v1/chat/completions"], SURFACES["/v1/messages"]
 HEAD = Head("id_1", "acme/alpha", 1_700_000_000)
@@ -238,7 +239,10 @@ def test_a_finished_message_is_told_again_as_the_same_stream() -> None:
         ("tool_use", '{"x":1}'),
     ]
     assert stream[-2]["delta"] == {"stop_reason": "tool_use", "stop_sequence": None}
-    assert MESSAGES.text_size(body) == sum(map(MESSAGES.delta_size, stream))
+    streamed = Growing()
+    for event in stream:
+        streamed.add(MESSAGES.added(event))
+    assert streamed.told().texts == ("".join(MESSAGES.put_out(body).texts),)
 
 
 # Chunks.

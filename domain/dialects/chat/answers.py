@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.dialects.surface import Body, Delta, Head
 from domain.inference.events import Usage
-from domain.rating.estimate import text_size
+from domain.rating.estimate import Told, told_in
 
 # What a provider adds for itself; fields that begin with `x_` go too.
 PROVIDER_FIELDS = frozenset(
@@ -95,14 +95,14 @@ def usage_object(usage: Usage) -> dict[str, Any]:
     }
 
 
-def delta_size(delta: Delta) -> int:
-    """The UTF-8 bytes of what a chunk adds."""
-    return text_size([choice.get("delta") for choice in delta.get("choices") or ()])
+def added(delta: Delta) -> Told:
+    """What a chunk adds."""
+    return told_in([choice.get("delta") for choice in delta.get("choices") or ()])
 
 
-def put_out(body: Mapping[str, Any]) -> int:
-    """The UTF-8 bytes of the messages."""
-    return text_size([choice["message"] for choice in body["choices"]])
+def put_out(body: Mapping[str, Any]) -> Told:
+    """The messages."""
+    return told_in([choice["message"] for choice in body["choices"]])
 
 
 class OutgoingChat:

@@ -8,6 +8,7 @@ from domain.dialects.chat import answers, going_on, rendering
 from domain.dialects.chat.reading import read_request
 from domain.dialects.surface import Body, Delta, Head, Outgoing, Renderer
 from domain.inference.events import Usage
+from domain.rating.estimate import Told
 
 
 class ChatSurface:
@@ -49,8 +50,8 @@ class ChatSurface:
         """See `domain.dialects.surface.GoesOn`."""
         return going_on.joined(text, body)
 
-    def delta_size(self, delta: Delta) -> int:
-        return answers.delta_size(delta)
+    def added(self, delta: Delta) -> Told:
+        return answers.added(delta)
 
-    def text_size(self, body: Mapping[str, Any]) -> int:
+    def put_out(self, body: Mapping[str, Any]) -> Told:
         return answers.put_out(body)

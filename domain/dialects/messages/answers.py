@@ -8,7 +8,7 @@ from domain.dialects.fields import json_text
 from domain.dialects.messages.words import usage_object
 from domain.dialects.surface import Body, Delta, Head
 from domain.inference.events import Usage
-from domain.rating.estimate import estimated_usage, text_size
+from domain.rating.estimate import NOTHING, Told, estimated_usage, told_in
 
 # Where a delta or a block holds what the model put out.
 _CONTENT = ("text", "thinking", "partial_json")
@@ -52,27 +52,25 @@ def finished(body: Body, head: Head, usage: Usage) -> Body:
     return shown
 
 
-def delta_size(delta: Delta) -> int:
-    """The UTF-8 bytes of what an event adds."""
+def added(delta: Delta) -> Told:
+    """What an event adds."""
     match delta:
         case {"type": "content_block_delta", "delta": dict() as told}:
-            return text_size([told.get(name) for name in _CONTENT])
+            return told_in([told.get(name) for name in _CONTENT])
         case {"type": "content_block_start", "content_block": dict() as block}:
-            return _block_size(block)
+            return told_in(_of_block(block))
         case _:
-            return 0
+            return NOTHING
 
 
-def put_out(body: Mapping[str, Any]) -> int:
-    """The UTF-8 bytes of the content."""
-    return sum(map(_block_size, body["content"]))
+def put_out(body: Mapping[str, Any]) -> Told:
+    """The content."""
+    return told_in([_of_block(block) for block in body["content"]])
 
 
-def _block_size(block: Mapping[str, Any]) -> int:
-    put_out = [block.get(name) for name in ("text", "thinking", "name", "content")]
-    if given := block.get("input"):
-        put_out.append(json_text(given))
-    return text_size(put_out)
+def _of_block(block: Mapping[str, Any]) -> list[Any]:
+    found = [block.get(name) for name in ("text", "thinking", "name", "content")]
+    return [*found, json_text(given)] if (given := block.get("input")) else found
 
 
 class OutgoingMessage:

@@ -8,7 +8,7 @@ from domain.dialects.responses.growing import replayed_item
 from domain.dialects.responses.words import Status, error_object, usage_object
 from domain.dialects.surface import Body, Delta, Head
 from domain.inference.events import Failure, Usage
-from domain.rating.estimate import text_size
+from domain.rating.estimate import NOTHING, Told, told_in
 
 # What a response repeats of its request, and what that is where the caller said nothing.
 _REPEATED: Mapping[str, Any] = {
@@ -111,20 +111,20 @@ def item_id(item: Mapping[str, Any], head: Head, index: int) -> str:
     return f"{_ID_PREFIX.get(str(item.get('type')), 'item_')}{head.id.partition('_')[2]}{index:02x}"
 
 
-def delta_size(delta: Delta) -> int:
-    """The UTF-8 bytes of what an event adds."""
+def added(delta: Delta) -> Told:
+    """What an event adds."""
     match delta:
         case {"delta": str() as told}:
-            return text_size(told)
+            return told_in(told)
         case {"type": "response.output_item.added", "item": {"name": str() as name}}:
-            return text_size(name)
+            return told_in(name)
         case _:
-            return 0
+            return NOTHING
 
 
-def put_out(body: Mapping[str, Any]) -> int:
-    """The UTF-8 bytes of the output."""
-    return text_size([item.get(name) for item in body["output"] for name in _PUT_OUT])
+def put_out(body: Mapping[str, Any]) -> Told:
+    """The output."""
+    return told_in([item.get(name) for item in body["output"] for name in _PUT_OUT])
 
 
 class OutgoingResponse:

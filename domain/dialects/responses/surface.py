@@ -8,6 +8,7 @@ from domain.dialects.responses import answers, rendering
 from domain.dialects.responses.reading import read_request
 from domain.dialects.surface import Body, Delta, Head, Outgoing, Renderer
 from domain.inference.events import Usage
+from domain.rating.estimate import Told
 
 
 class ResponsesSurface:
@@ -37,8 +38,8 @@ class ResponsesSurface:
     def replayed(self, body: Body) -> Sequence[Delta]:
         return list(answers.replayed(body))
 
-    def delta_size(self, delta: Delta) -> int:
-        return answers.delta_size(delta)
+    def added(self, delta: Delta) -> Told:
+        return answers.added(delta)
 
-    def text_size(self, body: Mapping[str, Any]) -> int:
+    def put_out(self, body: Mapping[str, Any]) -> Told:
         return answers.put_out(body)
