@@ -9,6 +9,7 @@ from api.probes import Probes
 from api.status_pages import StatusPages
 from api.watch import StreamWatch
 from domain.access.directory import KeyDirectory
+from domain.access.provider_keys.directory import ProviderKeyDirectory
 from domain.catalog.catalogue import Catalogue
 from domain.catalog.price_books import PriceBooks
 from domain.ports.answer_streams import AnswerStreams
@@ -49,6 +50,14 @@ class DirectoryFollower(Protocol):
         ...
 
 
+class OwnKeys(Protocol):
+    """Which providers can be called with a customer's key."""
+
+    def require(self, provider: str, api_key: str) -> None:
+        """Raises `InvalidRequest` unless this key alone is enough there."""
+        ...
+
+
 class ReadModelFollower(Protocol):
     """Keeps the read models in step with the log."""
 
@@ -74,6 +83,9 @@ class ApiPorts:
     secrets: Secrets
     keys: KeyDirectory
     keys_follower: DirectoryFollower
+    provider_keys: ProviderKeyDirectory
+    provider_keys_follower: DirectoryFollower
+    own_keys: OwnKeys
     catalogue: Catalogue
     routes: Routes
     provider_facts: Mapping[str, ProviderFacts]

@@ -17,6 +17,7 @@ from infra.directories import Directories
 from infra.first_admin import ensure_admin
 from infra.making import Basis
 from infra.offers import provider_objects
+from infra.own_keys import OwnKeyPolicy
 from infra.provider_facts import provider_facts
 from infra.version import VERSION
 from infra.vitals import Vitals
@@ -95,6 +96,9 @@ def api_ports(basis: Basis, catalogue: Catalogue, parts: ApiParts) -> ApiPorts:
         secrets=storage.secrets,
         keys=directories.keys,
         keys_follower=directories.keys_follower,
+        provider_keys=directories.provider_keys,
+        provider_keys_follower=directories.provider_keys_follower,
+        own_keys=OwnKeyPolicy(basis.settings),
         catalogue=catalogue,
         prices=directories.prices,
         read_models=storage.read_models,

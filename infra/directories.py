@@ -1,5 +1,5 @@
-"""The in-memory directories of a node: keys, webhook endpoints, price books and
-breakers.
+"""The in-memory directories of a node: keys, customers' provider keys, webhook endpoints, price
+books and breakers.
 """
 
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from domain.access.directory import DIRECTORY_EVENTS as ACCESS_EVENTS
 from domain.access.directory import KeyDirectory
+from domain.access.provider_keys.directory import DIRECTORY_EVENTS as PROVIDER_KEY_EVENTS
+from domain.access.provider_keys.directory import ProviderKeyDirectory
 from domain.catalog.events import PriceBookPublished
 from domain.catalog.price_books import PriceBooks
 from domain.event import Event, Recorded
@@ -23,6 +25,8 @@ class Directories:
 
     keys: KeyDirectory
     keys_follower: DirectoryFollower
+    provider_keys: ProviderKeyDirectory
+    provider_keys_follower: DirectoryFollower
     webhooks: Directory
     webhooks_follower: DirectoryFollower
     prices: PriceBooks
@@ -34,6 +38,7 @@ class Directories:
     def followers(self) -> Mapping[str, DirectoryFollower]:
         return {
             "keys": self.keys_follower,
+            "provider keys": self.provider_keys_follower,
             "webhooks": self.webhooks_follower,
             "prices": self.prices_follower,
             "breakers": self.breakers_follower,
@@ -43,7 +48,7 @@ class Directories:
 async def load_directories(storage: Storage[NodeStore]) -> Directories:
     """Builds the directories from what the log holds now."""
     keys, webhooks, prices = KeyDirectory(), Directory(), PriceBooks()
-    breakers = BreakerBoard()
+    provider_keys, breakers = ProviderKeyDirectory(), BreakerBoard()
 
     def publish(recorded: Recorded[Event]) -> None:
         if isinstance(recorded.event, PriceBookPublished):
@@ -54,6 +59,8 @@ async def load_directories(storage: Storage[NodeStore]) -> Directories:
     directories = Directories(
         keys,
         DirectoryFollower(store, source, ACCESS_EVENTS, keys.apply),
+        provider_keys,
+        DirectoryFollower(store, source, PROVIDER_KEY_EVENTS, provider_keys.apply),
         webhooks,
         DirectoryFollower(store, source, webhook_names, webhooks.apply),
         prices,

@@ -17,6 +17,7 @@ from domain.routing.routes import Routes, RoutingPolicy
 from domain.webhooks.retry import RetryPolicy
 from infra.directories import Directories
 from infra.offers import build_providers
+from infra.own_keys import OwnKeyBuilder
 from infra.settings import Settings
 from infra.storage import NodeStore, Storage
 from infra.tokenizers import token_counter
@@ -26,6 +27,7 @@ from workers.breakers import BreakerKeeper
 from workers.dispatch import Dispatcher, DispatchLimits
 from workers.health import HealthRecorder
 from workers.node_health import NodeHealth
+from workers.own_providers import OWN_KEYS, OwnProviders
 from workers.run import JobPorts
 from workers.running import RunningJobs
 from workers.webhooks.composer import Composer
@@ -80,8 +82,13 @@ def make_routes(basis: Basis, health: NodeHealth) -> Routes:
 def attempt_engine(basis: Basis, session: HttpSession, health: NodeHealth) -> AttemptEngine:
     """The engine that calls the configured providers."""
     attempts, clock = basis.settings.attempts, basis.storage.clock
+    own = OwnProviders(
+        basis.directories.provider_keys,
+        basis.storage.payloads,
+        OwnKeyBuilder(basis.settings, session, clock),
+    )
     return AttemptEngine(
-        build_providers(basis.settings, session, clock),
+        {**build_providers(basis.settings, session, clock), OWN_KEYS: own},
         clock,
         AttemptLimits(max_attempts=attempts.max_attempts),
         CallTimeouts(
@@ -97,14 +104,19 @@ def attempt_engine(basis: Basis, session: HttpSession, health: NodeHealth) -> At
 
 def job_ports(basis: Basis, engine: AttemptEngine) -> JobPorts:
     """What a run of a job needs on this node."""
-    storage = basis.storage
+    storage, directories = basis.storage, basis.directories
+
+    async def reached(position: int) -> None:
+        await directories.prices_follower.reached(position)
+        await directories.provider_keys_follower.reached(position)
+
     return JobPorts(
         storage.store,
         storage.store.log,
         storage.payloads,
         engine,
-        basis.directories.prices,
-        basis.directories.prices_follower.reached,
+        directories.prices,
+        reached,
         storage.clock,
         storage.ids,
         basis.streams,

@@ -43,7 +43,7 @@ def build_providers(
 ) -> Mapping[str, Provider]:
     """An adapter for each usable provider, by its name."""
     return {
-        name: _provider(provider, settings, session, clock)
+        name: build_provider(provider, settings, session, clock)
         for name, provider in settings.usable_providers.items()
     }
 
@@ -63,9 +63,10 @@ def provider_objects(settings: Settings) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _provider(
+def build_provider(
     provider: ProviderSettings, settings: Settings, session: HttpSession, clock: Clock
 ) -> Provider:
+    """The adapter of one usable provider."""
     if provider.protocol == "simulator":
         simulated = settings.simulator
         return Simulator(clock, latency_seconds=simulated.latency, fault_rate=simulated.fault_rate)

@@ -23,9 +23,10 @@ from domain.ports.provider import (
 )
 from domain.ports.tokens import TokenCounter
 from domain.rating.counting import LIKELY, counted_usage
-from domain.routing.failures import INTERRUPTED
+from domain.routing.failures import INTERRUPTED, of_own_key
 from domain.routing.policy import AttemptLimits, FailedAttempt, GiveUp, next_step
 from workers.answer_deltas import AnswerDeltas, OnDelta
+from workers.own_providers import OWN_KEYS
 
 # With less time than this left, a deadline counts as passed: no call can end in it.
 SHORTEST_CALL_SECONDS = 0.01
@@ -87,7 +88,8 @@ class AttemptEngine:
     """Calls providers under the attempt policy; holds no state between runs.
 
     `observe` gets every attempt, answered ones too; `health` says which offers to leave alone, and
-    is told how fast an answer came before its attempt is observed.
+    is told how fast an answer came before its attempt is observed. The provider `OWN_KEYS` makes
+    the calls with customers' own keys.
     """
 
     def __init__(
@@ -172,6 +174,7 @@ class AttemptEngine:
             duration_ms=_ms(self._clock.monotonic() - started),
             outcome=failure.kind if failure else "ok",
             status_code=failure.status_code if failure else None,
+            own_key=offer.own_key,
         )
         if not isinstance(outcome, ProviderFailure):
             begun_at = None if stream is None else stream.begun_at
@@ -186,12 +189,13 @@ class AttemptEngine:
         try:
             return await self._call(request, offer, stream)
         except ProviderFailure as failure:
-            return failure
+            return failure if offer.own_key is None else of_own_key(failure)
 
     async def _call(
         self, request: InferenceRequest, offer: OfferRef, stream: AnswerDeltas | None
     ) -> _Answer:
-        provider = self._providers.get(offer.provider)
+        own_key = offer.own_key
+        provider = self._providers.get(offer.provider if own_key is None else OWN_KEYS)
         if provider is None:
             raise ProviderFailure("not_found", "the provider is not configured any more")
         reply = await provider.call(
@@ -203,6 +207,7 @@ class AttemptEngine:
                 timeouts=self._timeouts_of(request),
                 request_id=request.request_id,
                 max_output_tokens=request.max_output_tokens,
+                own_key=own_key,
                 on_cut=request.on_cut,
             ),
             None if stream is None else stream.attempt(offer),
@@ -257,10 +262,12 @@ def _ms(seconds: float) -> int:
 
 def _history(request: InferenceRequest) -> tuple[FailedAttempt, ...]:
     """The failures of earlier leases as the policy sees them."""
-    places = {(o.provider, o.native_id): index for index, o in enumerate(request.offers)}
+    places = {_place(offer): index for index, offer in enumerate(request.offers)}
     return tuple(
-        FailedAttempt(
-            places[record.provider, record.native_id], cast("FailureKind", record.outcome)
-        )
+        FailedAttempt(places[_place(record)], cast("FailureKind", record.outcome))
         for record in request.earlier
     )
+
+
+def _place(called: OfferRef | AttemptRecord) -> tuple[str, str, str | None]:
+    return called.provider, called.native_id, called.own_key

@@ -57,7 +57,7 @@ class JobRun(Run):
         try:
             # Another node may have accepted the job, and published the price that it did so at:
             # what this one knows of the log may still end before both.
-            await self._ports.prices_reached(self.item.position)
+            await self._ports.reached(self.item.position)
             await self._load()
             if self._job.starts >= MAX_STARTS:
                 await self._give_up_on_poison()

@@ -15,28 +15,38 @@ from workers.health import HealthRecorder
 
 @dataclass(frozen=True, slots=True)
 class NodeHealth:
-    """See `domain.ports.attempt_health.AttemptHealth`; `observe` gets every attempt."""
+    """See `domain.ports.attempt_health.AttemptHealth`; `observe` gets every attempt.
+
+    A call with a customer's own key says nothing about the provider to others: it may be the key.
+    """
 
     source: Log
     recorder: HealthRecorder
     keeper: BreakerKeeper
 
     def avoided(self, offers: Sequence[OfferRef]) -> Mapping[int, int]:
-        return self.keeper.avoided(offers)
+        avoided = self.keeper.avoided(offers)
+        if not avoided:
+            return avoided
+        return {place: at for place, at in avoided.items() if offers[place].own_key is None}
 
     def begins(self, offer: OfferRef) -> None:
-        self.keeper.begins(offer)
+        if offer.own_key is None:
+            self.keeper.begins(offer)
 
     def abandoned(self, offer: OfferRef) -> None:
-        self.keeper.abandoned(offer)
+        if offer.own_key is None:
+            self.keeper.abandoned(offer)
 
     def measured(self, offer: OfferRef, speed: Speed) -> None:
-        self.recorder.measured(offer, speed)
+        if offer.own_key is None:
+            self.recorder.measured(offer, speed)
 
     def observe(self, attempt: AttemptRecord) -> None:
         """Takes in how a call ended."""
-        self.recorder.observe(attempt)
-        self.keeper.observe(attempt)
+        if attempt.own_key is None:
+            self.recorder.observe(attempt)
+            self.keeper.observe(attempt)
 
     def open_breakers(self) -> Mapping[str, float]:
         """How many breakers are not closed, by provider."""

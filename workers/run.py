@@ -35,7 +35,7 @@ from domain.ports.payloads import PayloadErased, Payloads
 from domain.ports.tokens import TokenCounter
 from domain.rating.counting import LIKELY, counted_usage
 from domain.rating.estimate import Told
-from domain.rating.rate import rate
+from domain.rating.rate import own_key_rating, rate
 from domain.sealed import Sealed
 from workers.answer_deltas import OnDelta
 from workers.attempts import Answered, AttemptEngine, GaveUp, InferenceRequest
@@ -54,7 +54,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobPorts:
-    """What a run needs from outside; `prices_reached` returns once `prices` hold a position.
+    """What a run needs from outside; `reached` returns once the prices and the providers' keys hold
+    a position.
 
     Without `streams` no events are buffered, and readers get an answer once it is whole.
     """
@@ -64,7 +65,7 @@ class JobPorts:
     payloads: Payloads
     engine: AttemptEngine
     prices: PriceBooks
-    prices_reached: Callable[[int], Awaitable[None]]
+    reached: Callable[[int], Awaitable[None]]
     clock: Clock
     ids: Ids
     streams: AnswerStreams | None = None
@@ -196,8 +197,11 @@ class Run:
     def _charge(self, offer: OfferRef, usage: Usage) -> ChargeRecorded:
         accepted = self._job.accepted
         model = served(accepted, offer)
-        priced = self._ports.prices.price(model.price_version, model.model, offer)
-        rating = rate(usage, priced, accepted.hold_picodollars)
+        if offer.own_key is None:
+            priced = self._ports.prices.price(model.price_version, model.model, offer)
+            rating = rate(usage, priced, accepted.hold_picodollars)
+        else:
+            rating = own_key_rating(usage)
         return ChargeRecorded(
             charge_id=charge_id(accepted.job_id),
             job_id=accepted.job_id,
@@ -208,6 +212,7 @@ class Run:
             price_version=model.price_version,
             lines=rating.lines,
             picodollars=rating.picodollars,
+            own_key=offer.own_key,
         )
 
     def _failure(self, result: GaveUp) -> FailJob | ExpireJob:

@@ -64,6 +64,7 @@ class ProviderCall:
 
     `stream` asks the provider to stream; the reply is assembled to the same whole body.
     `max_output_tokens` is the model's limit, for wires that want one where the caller named none.
+    `own_key` is the id of the customer's own key that it is made with.
     `on_cut` gets what the provider had counted so far when the call is cancelled.
     """
 
@@ -74,6 +75,7 @@ class ProviderCall:
     timeouts: CallTimeouts
     request_id: str
     max_output_tokens: int | None = None
+    own_key: str | None = None
     on_cut: Callable[[Usage], None] | None = None
 
 

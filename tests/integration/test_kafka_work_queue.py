@@ -254,7 +254,7 @@ class Cluster(Dispatching):
         """Another worker, as in a process of its own."""
         queue = self._here.queue()
         limits = DispatchLimits(lease_seconds=1.0, sole_worker=False)
-        ports = replace(self.dispatcher(limits)._ports, prices_reached=self._reached)
+        ports = replace(self.dispatcher(limits)._ports, reached=self._reached)
         running = self.running(ports, name, limits)
         made = Dispatcher(ports, queue, limits, name, running)
         self._members[made] = [
