@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from fastapi.routing import APIRoute
 
-from api.inference_bodies import ChatBody, EmbeddingsBody
+from api.inference_document import BODIES, inference_paths, inference_schemas
 from api.job_requests import JobRequest
 from api.model_schemas import MODEL_SCHEMAS
 from api.response_schemas import RESPONSE_SCHEMAS
@@ -100,15 +100,19 @@ def add_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
     for path, operations in paths.items():
         for operation in operations.values():
             _describe(path, operation)
+    for endpoint, operation in inference_paths().items():
+        paths.setdefault(endpoint, {})["post"] = operation
     return document
 
 
 def _add_schemas(components: dict[str, Any]) -> None:
-    (_, chat, embeddings), schemas = msgspec.json.schema_components(
-        [JobRequest, ChatBody, EmbeddingsBody], ref_template=REF + "{name}"
+    _, schemas = msgspec.json.schema_components([JobRequest], ref_template=REF + "{name}")
+    schemas["JobRequest"]["properties"]["body"] = {
+        "anyOf": [reference(body.__name__) for body in BODIES.values()]
+    }
+    components |= (
+        schemas | inference_schemas() | SCHEMAS | STATUS_SCHEMAS | MODEL_SCHEMAS | RESPONSE_SCHEMAS
     )
-    schemas["JobRequest"]["properties"]["body"] = {"anyOf": [chat, embeddings]}
-    components |= schemas | SCHEMAS | STATUS_SCHEMAS | MODEL_SCHEMAS | RESPONSE_SCHEMAS
     components.pop("HTTPValidationError", None)
     components.pop("ValidationError", None)
 
