@@ -18,7 +18,15 @@ from infra.benchmarks.chat_mock import chat_body, chat_mock
 from infra.benchmarks.http_load import post
 from infra.benchmarks.peer_gateways import Peer, PeerMissing, litellm, portkey
 from infra.benchmarks.subjects import data_folder, gateway, pin_load
-from infra.benchmarks.sync import PATH, Target, one_by_one, report_added, report_load, target
+from infra.benchmarks.sync import (
+    PATH,
+    Target,
+    one_by_one,
+    report_added,
+    report_load,
+    report_ratio,
+    target,
+)
 from infra.version import VERSION
 
 NOT_INSTALLED = 2
@@ -61,8 +69,7 @@ def report(direct: Target, gateways: list[Target], in_flight: int) -> None:
     for one in (direct, *gateways):
         report_load(one, in_flight)
     for peer in peers:
-        ratio = ours.per_second(in_flight) / peer.per_second(in_flight)
-        print(f"ratio to {peer.name}: {ratio:.1f}")
+        report_ratio(ours, peer, in_flight)
 
 
 def run(given: argparse.Namespace) -> None:
