@@ -16,7 +16,15 @@ from api.inference_bodies import (
     MessagesBody,
     ResponsesBody,
 )
-from api.schemas import DOCUMENT, REF, TEXT, TEXT_OR_NULL, Schema, reference
+from api.schemas import (
+    DOCUMENT,
+    REF,
+    SERVER_SENT_EVENT,
+    TEXT,
+    TEXT_OR_NULL,
+    Schema,
+    reference,
+)
 from api.wire_errors import is_anthropic
 from domain.inference.events import Endpoint
 
@@ -71,7 +79,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     refused = {"description": "Refused", "content": {"application/json": {"schema": error}}}
     answers: dict[str, Any] = {"application/json": {"schema": DOCUMENT}}
     if endpoint != "/v1/embeddings":
-        answers["text/event-stream"] = {"schema": TEXT}
+        answers["text/event-stream"] = {"schema": SERVER_SENT_EVENT}
     key = {
         "name": "Idempotency-Key",
         "in": "header",

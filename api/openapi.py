@@ -10,8 +10,9 @@ from api.inference_document import BODIES, inference_paths, inference_schemas
 from api.job_requests import JobRequest
 from api.model_schemas import MODEL_SCHEMAS
 from api.response_schemas import RESPONSE_SCHEMAS
-from api.schemas import DOCUMENT, REF, SCHEMAS, TEXT, reference
+from api.schemas import DOCUMENT, REF, SCHEMAS, SERVER_SENT_EVENT, TEXT, reference
 from api.status_schemas import STATUS_SCHEMAS
+from api.token_counts import count_paths, count_schemas
 
 # Which object a route answers with, by its operation id.
 REPLIES = {
@@ -100,7 +101,7 @@ def add_hot_routes(document: dict[str, Any]) -> dict[str, Any]:
     for path, operations in paths.items():
         for operation in operations.values():
             _describe(path, operation)
-    for endpoint, operation in inference_paths().items():
+    for endpoint, operation in (inference_paths() | count_paths()).items():
         paths.setdefault(endpoint, {})["post"] = operation
     return document
 
@@ -111,7 +112,13 @@ def _add_schemas(components: dict[str, Any]) -> None:
         "anyOf": [reference(body.__name__) for body in BODIES.values()]
     }
     components |= (
-        schemas | inference_schemas() | SCHEMAS | STATUS_SCHEMAS | MODEL_SCHEMAS | RESPONSE_SCHEMAS
+        schemas
+        | inference_schemas()
+        | count_schemas()
+        | SCHEMAS
+        | STATUS_SCHEMAS
+        | MODEL_SCHEMAS
+        | RESPONSE_SCHEMAS
     )
     components.pop("HTTPValidationError", None)
     components.pop("ValidationError", None)
@@ -127,7 +134,7 @@ def _describe(path: str, operation: dict[str, Any]) -> None:
         responses[status] = _reply("Refused", "Error")
     match name:
         case "get_events" | "get_response":
-            responses["200"]["content"]["text/event-stream"] = {"schema": TEXT}
+            responses["200"]["content"]["text/event-stream"] = {"schema": SERVER_SENT_EVENT}
         case "get_result":
             responses["default"] = _reply("The failure of the job, with its own status", "Error")
         case "get_ready":

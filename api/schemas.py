@@ -10,6 +10,11 @@ REF = "#/components/schemas/"
 TEXT: Schema = {"type": "string"}
 # Of another standard, which says what is in it.
 DOCUMENT = {"type": "object"}
+# One server-sent event; what its data is, the clients of each stream know.
+SERVER_SENT_EVENT: Schema = {
+    "type": "object",
+    "properties": {"id": TEXT, "event": TEXT, "data": TEXT},
+}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 NUMBER: Schema = {"type": "number"}
 INTEGER: Schema = {"type": "integer"}
