@@ -11,6 +11,7 @@ from api.inference_bodies import Wanted, read_body
 from api.ports import ApiPorts
 from api.preferences import read_asking, without_routing
 from api.pricing import pinned
+from domain.access.provider_keys.directory import OwnKeys
 from domain.inference.admission import estimated_input
 from domain.inference.events import (
     DisconnectPolicy,
@@ -57,7 +58,8 @@ async def admit(
     wanted = read_body(asked.endpoint, asked.body, asked.place)
     content = _encode(without_routing(asked.body))
     input_tokens = max(estimated_input(len(content)), wanted.token_ids)
-    first, *others = choices(ports, _inquiry(asked, wanted, input_tokens, job_id))
+    own_keys = ports.provider_keys.of_account(caller.account_id)
+    first, *others = choices(ports, _inquiry(asked, wanted, input_tokens, job_id, own_keys))
     every = (first, *others)
     sealed: Sealed | None = None
     if asked.keep_input:
@@ -87,7 +89,9 @@ async def admit(
     )
 
 
-def _inquiry(asked: Asked, wanted: Wanted, input_tokens: int, job_id: str) -> Inquiry:
+def _inquiry(
+    asked: Asked, wanted: Wanted, input_tokens: int, job_id: str, own_keys: OwnKeys
+) -> Inquiry:
     body = asked.body
     tokens = input_tokens + (wanted.max_output_tokens or 0) * wanted.choices
     return Inquiry(
@@ -96,6 +100,7 @@ def _inquiry(asked: Asked, wanted: Wanted, input_tokens: int, job_id: str) -> In
         asking=read_asking(body, asked.place, needed(body), tokens),
         body=body,
         request_id=job_id,
+        own_keys=own_keys,
     )
 
 

@@ -1,12 +1,13 @@
 """Who may serve a request: its models, and their offers in the order to be asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from api.inference_bodies import Wanted
 from api.ports import ApiPorts
 from api.preferences import Asking
+from domain.access.provider_keys.directory import OwnKeys
 from domain.catalog.catalogue import Model, Resolved
 from domain.catalog.events import PricedOffer
 from domain.errors import InvalidRequest
@@ -23,32 +24,31 @@ ROUTED_MODELS = 3
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model that may answer, its offers in order, and the most output tokens it can bring."""
+    """A model that may answer, its offers in order, and the most output tokens it can bring.
+
+    `sold` are those of the offers that we are paid for.
+    """
 
     model: Model
-    offers: tuple[PricedOffer, ...]
+    refs: tuple[OfferRef, ...]
+    sold: tuple[PricedOffer, ...]
     output_tokens: int
-
-    @property
-    def refs(self) -> tuple[OfferRef, ...]:
-        return tuple(
-            OfferRef(provider=offer.provider, native_id=offer.native_id) for offer in self.offers
-        )
 
     def hold(self, input_tokens: int) -> int:
         """The most that an answer can cost, in picodollars."""
-        return worst_case(input_tokens, self.output_tokens, self.offers)
+        return worst_case(input_tokens, self.output_tokens, self.sold) if self.sold else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """A request as far as the choice of who serves it goes."""
+    """A request as far as the choice of who serves it goes; `own_keys` are its account's."""
 
     endpoint: Endpoint
     wanted: Wanted
     asking: Asking
     body: Mapping[str, Any]
     request_id: str
+    own_keys: OwnKeys
 
 
 def choices(ports: ApiPorts, inquiry: Inquiry) -> tuple[Choice, ...]:
@@ -67,15 +67,15 @@ def choices(ports: ApiPorts, inquiry: Inquiry) -> tuple[Choice, ...]:
 
 
 def _models(ports: ApiPorts, inquiry: Inquiry) -> list[Resolved]:
-    catalogue, endpoint = ports.catalogue, inquiry.endpoint
+    catalogue, endpoint, also = ports.catalogue, inquiry.endpoint, frozenset(inquiry.own_keys)
     mode = router_mode(inquiry.wanted.model)
     if mode is None:
         names: Sequence[str] = (inquiry.wanted.model, *inquiry.asking.fallbacks)
-        return [catalogue.resolve(name, endpoint) for name in dict.fromkeys(names)]
+        return [catalogue.resolve(name, endpoint, also) for name in dict.fromkeys(names)]
     found = choose(texts(inquiry.body), mode, _callable_models(ports, inquiry))
     if not found:
         raise InvalidRequest("no model may be chosen from", param="model")
-    return [catalogue.resolve(name, endpoint) for name in found[:ROUTED_MODELS]]
+    return [catalogue.resolve(name, endpoint, also) for name in found[:ROUTED_MODELS]]
 
 
 def _callable_models(ports: ApiPorts, inquiry: Inquiry) -> list[CallableModel]:
@@ -98,7 +98,7 @@ def _choice(ports: ApiPorts, inquiry: Inquiry, resolved: Resolved) -> Choice:
     asking = inquiry.asking
     ordered = ports.routes.order(
         model.id,
-        _candidates(ports, resolved, asking.wanted),
+        _candidates(ports, resolved, inquiry),
         inquiry.request_id,
         ports.clock.now(),
         wanted=asking.wanted,
@@ -107,16 +107,34 @@ def _choice(ports: ApiPorts, inquiry: Inquiry, resolved: Resolved) -> Choice:
     if not ordered.candidates:
         raise _nobody(model, {left.reason for left in ordered.left_out})
     by_ref = {(offer.provider, offer.native_id): offer for offer in resolved.offers}
-    offers = tuple(by_ref[one.provider, one.native_id] for one in ordered.candidates)
-    return Choice(model, offers, output_tokens)
+    sold = tuple(
+        by_ref[one.provider, one.native_id] for one in ordered.candidates if one.own_key is None
+    )
+    return Choice(model, ordered.offers, sold, output_tokens)
 
 
-def _candidates(ports: ApiPorts, resolved: Resolved, wanted: Preferences) -> list[Candidate]:
+def _candidates(ports: ApiPorts, resolved: Resolved, inquiry: Inquiry) -> list[Candidate]:
+    wanted, candidates = inquiry.asking.wanted, [_candidate(offer) for offer in resolved.offers]
+    if inquiry.own_keys:
+        candidates = list(_under_own_keys(ports, candidates, inquiry.own_keys))
     if wanted is NO_PREFERENCES:  # nothing is asked that more would have to be known for
-        return [_candidate(offer) for offer in resolved.offers]
-    return [
-        _with_facts(ports, resolved.model, _candidate(offer), wanted) for offer in resolved.offers
-    ]
+        return candidates
+    return [_with_facts(ports, resolved.model, one, wanted) for one in candidates]
+
+
+def _under_own_keys(
+    ports: ApiPorts, candidates: Sequence[Candidate], own_keys: OwnKeys
+) -> Iterator[Candidate]:
+    """The candidates under the account's own keys where it has them.
+
+    The house's own key serves there too only where the account said that it may.
+    """
+    for candidate in candidates:
+        key = own_keys.get(candidate.provider)
+        if key is not None:
+            yield replace(candidate, own_key=key.provider_key_id)
+        if key is None or (key.fallback and ports.catalogue.enables(candidate.provider)):
+            yield candidate
 
 
 def _candidate(offer: PricedOffer) -> Candidate:
@@ -141,7 +159,8 @@ def _with_facts(
     return replace(
         candidate,
         regions=facts.regions,
-        data_handling=facts.data_handling,
+        # What the operator vouches for is said in their contract, not in the customer's.
+        data_handling="unknown" if candidate.own_key else facts.data_handling,
         capabilities=_known(can, wanted.capabilities),
         context_length=offer.context_length or model.context_length,
     )

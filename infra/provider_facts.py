@@ -7,8 +7,11 @@ from infra.settings import Settings
 
 
 def provider_facts(settings: Settings) -> Mapping[str, ProviderFacts]:
-    """The facts of each usable provider, by its name; what nobody vouches for is not known."""
+    """The facts of each provider, by its name; what nobody vouches for is not known.
+
+    Customers' own keys may call one that the house does not use.
+    """
     return {
         name: ProviderFacts(provider.regions, provider.data_handling)
-        for name, provider in settings.usable_providers.items()
+        for name, provider in settings.providers.items()
     }
