@@ -20,8 +20,10 @@ from domain.ports.log import Log
 from domain.ports.payloads import Payloads
 from domain.ports.read_models import ReadModels
 from domain.ports.secrets import Secrets
+from domain.ports.tokens import TokenCounter
 from domain.ports.webhook_sender import Pings, TargetPolicy
 from domain.providers.board import BreakerBoard
+from domain.rating.counting import LIKELY
 from domain.routing.candidates import ProviderFacts
 from domain.routing.routes import Routes
 from domain.webhooks.directory import Directory
@@ -109,4 +111,5 @@ class ApiPorts:
     breakers: BreakerBoard
     status_pages: StatusPages = field(default_factory=StatusPages)
     streams: AnswerStreams | None = None
+    tokens: TokenCounter = LIKELY
     endpoint_locks: AccountLocks = field(default_factory=AccountLocks)

@@ -15,7 +15,9 @@ from domain.ports.clock import Ids
 
 REQUEST_ID = "gatewayz.request_id"
 # The routes whose body may be large: prompts.
-LARGE_BODIES = frozenset({"/v1/jobs", *ENDPOINTS})
+LARGE_BODIES = frozenset(
+    {"/v1/jobs", *ENDPOINTS, "/v1/messages/count_tokens", "/v1/responses/input_tokens"}
+)
 
 
 def request_id_of(request: Request) -> str:

@@ -19,6 +19,7 @@ from infra.making import Basis
 from infra.offers import provider_objects
 from infra.own_keys import OwnKeyPolicy
 from infra.provider_facts import provider_facts
+from infra.tokenizers import token_counter
 from infra.version import VERSION
 from infra.vitals import Vitals
 from workers.attached import InteractiveRuns
@@ -118,5 +119,6 @@ def api_ports(basis: Basis, catalogue: Catalogue, parts: ApiParts) -> ApiPorts:
         abreast=_abreast(directories, parts.head),
         asyncapi=parts.asyncapi,
         streams=basis.streams,
+        tokens=token_counter(basis.settings),
         breakers=directories.breakers,
     )

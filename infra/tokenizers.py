@@ -67,7 +67,12 @@ def known() -> Known:
 
 def token_counter(settings: Settings) -> LocalTokenCounter:
     """What counts tokens on this node."""
-    return LocalTokenCounter(known().tokenizers, Shelf(settings.vocabularies_path))
+    return _counter(settings.vocabularies_path)
+
+
+@cache
+def _counter(folder: Path) -> LocalTokenCounter:
+    return LocalTokenCounter(known().tokenizers, Shelf(folder))
 
 
 def fetch(folder: Path) -> tuple[str, ...]:

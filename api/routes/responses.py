@@ -47,7 +47,7 @@ _encode = msgspec.json.Encoder().encode
 async def create_response(request: Request) -> Response:
     """`POST /v1/responses`: answered at once, or with `background` as a job in the queue."""
     caller = authenticate(request, "inference")
-    body = await _continued(ports_of(request), caller, await object_of(request))
+    body = await continued(ports_of(request), caller, await object_of(request))
     if body.get("background") is not True:
         return await serve_body(request, caller, PATH, body)
     key = idempotency_key(request.headers.get("idempotency-key"))
@@ -59,7 +59,7 @@ async def create_response(request: Request) -> Response:
     return _json(await response_of(ports, caller.account_id, history), headers)
 
 
-async def _continued(ports: ApiPorts, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
+async def continued(ports: ApiPorts, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """The body with what was said before in front, where it goes on with another response."""
     earlier = body.get("previous_response_id")
     given = body.get("input")

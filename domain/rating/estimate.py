@@ -5,6 +5,7 @@ several tokenisers, a token takes about four bytes of prose, code, Chinese or Ja
 compact JSON and more of Cyrillic and Arabic.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ _NO_TEXT = frozenset({"role", "type", "id"})
 # What a template adds around each message, and before the answer.
 _MESSAGE_TOKENS = 3
 _ANSWER_TOKENS = 3
+# JSON of the caller's own: what tools take and are given, and what an answer must be.
+_CALLERS_OWN = frozenset({"parameters", "input_schema", "schema", "input"})
 # What names the form of data that is no text; such data counts as one image or sound.
 _MEDIA_MARKS = ("media_type", "format")
 
@@ -118,13 +121,20 @@ def told_in(value: object) -> Told:
             case dict() as fields if _is_media(fields):
                 others += INLINE_MEDIA_TOKENS
             case dict() as fields:
-                named = [item for name, item in fields.items() if name not in _NO_TEXT]
+                named = [_read(name, item) for name, item in fields.items() if name not in _NO_TEXT]
                 rest.extend(reversed(named))
             case bool() | None:
                 pass
             case _:
                 others += 1  # a token id or another number is about one token
     return Told(tuple(texts), others)
+
+
+def _read(name: str, value: object) -> object:
+    """What the model reads of a field: of JSON that is the caller's own, its names too."""
+    if name in _CALLERS_OWN and isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value
 
 
 def _is_media(fields: Mapping[str, Any]) -> bool:

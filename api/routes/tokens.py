@@ -1,0 +1,30 @@
+"""How many tokens a request would ask: for Anthropic's clients and for OpenAI's."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from api.auth import authenticate, ports_of
+from api.interactive import object_of
+from api.routes.responses import continued
+from api.token_counts import MESSAGES_PATH, RESPONSES_PATH, SOURCE_HEADER, count_asked
+
+# The document has them from `api.token_counts`.
+router = APIRouter(include_in_schema=False)
+
+
+@router.post(MESSAGES_PATH)
+async def count_message_tokens(request: Request) -> Response:
+    """The input tokens of a message."""
+    authenticate(request, "inference")
+    count = await count_asked(ports_of(request), "/v1/messages", await object_of(request))
+    return JSONResponse({"input_tokens": count.tokens}, headers={SOURCE_HEADER: count.source})
+
+
+@router.post(RESPONSES_PATH)
+async def count_response_tokens(request: Request) -> Response:
+    """The input tokens of a response, with those of what it goes on with."""
+    caller, ports = authenticate(request, "inference"), ports_of(request)
+    body = await continued(ports, caller, await object_of(request))
+    count = await count_asked(ports, "/v1/responses", body)
+    told = {"object": "response.input_tokens", "input_tokens": count.tokens}
+    return JSONResponse(told, headers={SOURCE_HEADER: count.source})
