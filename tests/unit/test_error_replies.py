@@ -12,7 +12,7 @@ from domain.ports.read_models import ReadModelUnavailable
 
 
 def reply_to(error: Exception) -> tuple[int, dict[str, Any]]:
-    response = failure_response(Request({"type": "http", "path": "/"}), error)
+    response = failure_response(Request({"type": "http", "path": "/", "headers": []}), error)
     return response.status_code, json.loads(bytes(response.body))["error"]
 
 
