@@ -46,7 +46,7 @@ imports: $(DEVELOPMENT)
 # Kafka's jars are fetched first, so that no test waits for them; without them the tests say so.
 test: format lint types imports ## Everything that this machine can run
 	-@$(BIN)/python -m infra.local.jars >/dev/null
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadgroup
 
 bench: $(DEVELOPMENT) ## Measure the figures of the README
 	$(BIN)/python -m infra.benchmarks

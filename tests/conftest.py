@@ -13,6 +13,17 @@ from tests.support import services
 from tests.support.services import Broker, Server, Topics
 
 pytest_plugins = ("tests.support.store_places",)
+# Where tests run side by side, those that need a broker and those that break things share one
+# process: a second broker and a second chaos would only be in each other's way.
+ONE_AT_A_TIME = "kafka_server"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests belong together."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if ONE_AT_A_TIME in names or "chaos" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("broker"))
 
 
 @pytest.fixture(scope="session")
