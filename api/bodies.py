@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from domain.access.scopes import Scope
 from domain.inference.events import DisconnectPolicy
@@ -50,6 +50,14 @@ class KeyChanges(Body):
     scopes: list[Scope] | None = None
     expires_at: UnixSeconds | None = None
     on_disconnect: DisconnectPolicy | None = None
+
+
+class ProviderKeyBody(Body):
+    """`POST /v1/provider_keys`; only with `fallback` may the house's key serve where this fails."""
+
+    provider: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    api_key: Annotated[SecretStr, Field(min_length=8, max_length=4096)]
+    fallback: bool = False
 
 
 class RotationBody(Body):

@@ -78,7 +78,8 @@ _ATTEMPT = _object(
         "duration_ms": INTEGER,
         "outcome": TEXT,
         "status_code": {"type": ["integer", "null"]},
-    }
+    },
+    own_key=TEXT,
 )
 _LINE = _object(
     {
@@ -159,6 +160,17 @@ OBJECTS: dict[str, Schema] = {
         }
     ),
     "KeyWithSecret": _object({"key": reference("Key"), "api_key": TEXT_OR_NULL}),
+    "ProviderKey": _object(
+        {
+            "id": TEXT,
+            "object": {"const": "provider_key"},
+            "provider": TEXT,
+            "last4": TEXT,
+            "fallback": FLAG,
+            "created_at": TIME,
+        }
+    ),
+    "Deleted": _object({"id": TEXT, "object": TEXT, "deleted": {"const": True}}),
     "Account": _object(_ACCOUNT),
     "OwnAccount": _object({**_ACCOUNT, "key": reference("Key")}),
     "AccountWithBalance": _object({**_ACCOUNT, "balance": reference("Balance")}),
@@ -251,7 +263,7 @@ OBJECTS: dict[str, Schema] = {
     "Readiness": _object({"ready": FLAG, "checks": {"type": "object"}}),
 }
 LISTED = (
-    *("Job", "JobEvent", "Key", "Account", "LedgerEntry", "Charge"),
+    *("Job", "JobEvent", "Key", "ProviderKey", "Account", "LedgerEntry", "Charge"),
     *("Offer", "Provider", "DeadLetter", "Projection"),
 )
 SCHEMAS: dict[str, Schema] = {**OBJECTS, **{f"{name}List": list_of(name) for name in LISTED}}

@@ -10,6 +10,7 @@ from api.bodies import KeyBody, KeyChanges, RotationBody
 from api.idempotency import Creating, require_same
 from api.paging import KnownParameters, SliceQuery
 from api.ports import ApiPorts
+from api.routes import provider_keys
 from domain.access.commands import (
     KEEP,
     CreateKey,
@@ -30,6 +31,7 @@ from domain.ids import Kind
 from domain.inference.view import seconds
 
 router = APIRouter(prefix="/v1", tags=["Keys and account"], dependencies=[KnownParameters, Abreast])
+router.include_router(provider_keys.router)
 Owner = Annotated[Caller, require("keys")]
 AnyCaller = Annotated[Caller, require(*ALL_SCOPES)]
 

@@ -1,6 +1,7 @@
 """Adding and removing provider keys: what seals a key and records it."""
 
 import json
+import re
 from dataclasses import dataclass
 
 from domain.access.provider_keys.decide import (
@@ -11,11 +12,15 @@ from domain.access.provider_keys.decide import (
     evolve,
 )
 from domain.access.provider_keys.events import ProviderKeyAdded
+from domain.errors import InvalidRequest
 from domain.event import Event, Origin, Recorded
 from domain.execute import execute
 from domain.ids import Kind, derived_id
 from domain.ports.event_store import EventStore
 from domain.ports.payloads import Payloads
+
+# It goes into a header, so that nothing may stand in it that ends one.
+KEY = re.compile(r"[\x21-\x7e]{8,4096}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,13 @@ async def add_provider_key(
 ) -> tuple[Recorded[Event], bool]:
     """Records the key; returns its event, and whether it is new rather than a repeated request's.
 
-    Raises `IdempotencyMismatch`.
+    Raises `InvalidRequest` for what can be no key, and `IdempotencyMismatch`.
     """
+    if not KEY.fullmatch(wanted.api_key):
+        raise InvalidRequest(
+            "a provider's key has 8 to 4,096 printable ASCII characters and no space",
+            param="api_key",
+        )
     added = await _sealed(payloads, wanted, origin.account_id)
     recorded = await _execute(store, AddProviderKey(added), origin)
     if recorded:

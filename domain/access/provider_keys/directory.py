@@ -66,13 +66,16 @@ class ProviderKeyDirectory:
         mine.pop(event.provider, None)
         self._by_id.pop(event.provider_key_id, None)
         if isinstance(event, ProviderKeyAdded):
-            entry = _entry(event, recorded.recorded_at)
-            mine[event.provider] = self._by_id[event.provider_key_id] = entry
+            mine[event.provider] = self._by_id[event.provider_key_id] = entry_of(recorded)
         if not mine:
             del self._of_account[event.account_id]
 
 
-def _entry(event: ProviderKeyAdded, created_at: int) -> ProviderKeyEntry:
+def entry_of(recorded: Recorded[Event]) -> ProviderKeyEntry:
+    """The key that was added. Raises `ValueError` for another event."""
+    event = recorded.event
+    if not isinstance(event, ProviderKeyAdded):
+        raise ValueError(f"{event.event_name} adds no provider key")  # noqa: TRY004
     return ProviderKeyEntry(
         event.provider_key_id,
         event.account_id,
@@ -80,5 +83,5 @@ def _entry(event: ProviderKeyAdded, created_at: int) -> ProviderKeyEntry:
         event.secret,
         event.last4,
         event.fallback,
-        created_at,
+        recorded.recorded_at,
     )
