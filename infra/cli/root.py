@@ -14,6 +14,7 @@ from infra.cli import (
     log,
     nodes,
     projections,
+    provider_keys,
     providers,
     tokens,
     webhooks,
@@ -58,6 +59,7 @@ for _command in (
 GROUPS = {
     "accounts": accounts.app,
     "keys": keys.app,
+    "provider-keys": provider_keys.app,
     "jobs": jobs.app,
     "webhooks": webhooks.app,
     "providers": providers.app,

@@ -54,6 +54,23 @@ async def test_an_account_is_opened_given_credit_and_shown(admin: Cli) -> None:
     assert "Acme" in (await admin("accounts", "list")).stdout
 
 
+async def test_an_own_key_at_a_provider_is_read_from_outside_listed_and_removed(
+    owner: Cli,
+) -> None:
+    key = "sk-of-the-customer"
+    added = await owner("provider-keys", "add", "groq", "--fallback", "--json", stdin=f"{key}\n")
+    made = json.loads(added.stdout)
+    assert (made["provider"], made["last4"], made["fallback"]) == ("groq", "omer", True)
+    listed = await owner("provider-keys", "list")
+    assert "…omer" in listed.stdout
+    assert key not in added.stdout + listed.stdout
+    assert (await owner("provider-keys", "remove", made["id"])).exit_code == 0
+    assert (await owner("provider-keys", "list", "--json")).stdout == ""
+    refused = await owner("provider-keys", "add", "azure-openai", stdin=key)
+    assert refused.exit_code == 1
+    assert (await owner("provider-keys", "add", "groq", stdin="")).exit_code == 2
+
+
 async def test_a_key_made_here_works_until_it_is_revoked(engine: RunningEngine, owner: Cli) -> None:
     made = json.loads((await owner("keys", "create", "ci", "--scope", "jobs", "--json")).stdout)
     key = _with_key(engine, made["api_key"])
