@@ -75,6 +75,11 @@ class ScriptedUpstream:
         """Adds answers, one for each of the next requests."""
         self._answers.extend(answers)
 
+    def forget(self) -> None:
+        """Begins anew: nothing was asked, nothing is scripted."""
+        self.requests.clear()
+        self._answers.clear()
+
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_route("*", "/{path:.*}", self._handle)

@@ -1,0 +1,234 @@
+"""Both official clients, on all of their wires, served by hosts of every wire.
+
+The same is asked, and the same is answered, whoever speaks: what is promised is that nobody can
+tell which host it was, but by its abilities.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+import pytest_asyncio
+
+from tests.support.client import Account
+from tests.support.engine import RunningEngine, running_engine
+from tests.support.hosts import HOSTS, Call, Host, Said
+from tests.support.official import anthropic_client, openai_client
+from tests.support.scripted_upstream import ScriptedUpstream
+from tests.support.wire_clients import CLIENTS, PIXEL, Place, WireClient
+
+NEVER_OPEN = {"consecutive_failures": 10**6, "minimum_requests": 10**6}
+CALLS = (
+    Call("call_1", "weather", {"place": "Oslo"}),
+    Call("call_2", "population", {"place": "Rome"}),
+)
+RESULTS = {"weather": "Rain in Oslo.", "population": "Three million in Rome."}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+MODES = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+EVERY_CLIENT = pytest.mark.parametrize("client_name", CLIENTS)
+EVERY_HOST = pytest.mark.parametrize("host_name", HOSTS)
+
+
+@dataclass
+class Site:
+    """The engine, and a host of each wire."""
+
+    engine: RunningEngine
+    upstreams: dict[str, ScriptedUpstream]
+
+
+@dataclass
+class Stage:
+    """One client before one host, and what it pays."""
+
+    client: WireClient
+    host: Host
+    upstream: ScriptedUpstream
+    account: Account
+    model: str
+
+    def script(self, *said: Said, streamed: bool) -> None:
+        self.upstream.script(*(self.host.says(one, streamed=streamed) for one in said))
+
+    @property
+    def asked(self) -> str:
+        """The last body that the host saw, as text."""
+        return self.upstream.requests[-1].content.decode()
+
+    async def spent(self) -> Decimal:
+        balance = await self.account.balance()
+        assert balance["held_usd"] == "0.00"
+        return Decimal("10.00") - Decimal(balance["available_usd"])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with AsyncExitStack() as stack:
+        upstreams = {name: await stack.enter_async_context(ScriptedUpstream()) for name in HOSTS}
+        providers: dict[str, Any] = {
+            f"p-{name}": {
+                "protocol": name,
+                "base_url": upstreams[name].base_url + host.base_path,
+                **host.settings,
+            }
+            for name, host in HOSTS.items()
+        }
+        prices = {"input": "1.00", "output": "2.00", "cache_read": "0.10"}
+        models = {
+            f"wires/{name}": {
+                "context_length": 200_000,
+                "max_output_tokens": 8000,
+                "offers": [{"provider": f"p-{name}", "native_id": host.native_id, **prices}],
+            }
+            for name, host in HOSTS.items()
+        }
+        engine = await stack.enter_async_context(
+            running_engine(
+                tmp_path_factory.mktemp("wires") / "data",
+                more_providers=providers,
+                more_models=models,
+                breaker=NEVER_OPEN,
+            )
+        )
+        yield Site(engine, upstreams)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(site: Site, client_name: str, host_name: str) -> AsyncIterator[Stage]:
+    upstream = site.upstreams[host_name]
+    upstream.forget()
+    account = await site.engine.account()
+    async with openai_client(account) as one, anthropic_client(account) as other:
+        client = CLIENTS[client_name](one, other)
+        yield Stage(client, HOSTS[host_name], upstream, account, f"wires/{host_name}")
+
+
+@MODES
+@EVERY_HOST
+@EVERY_CLIENT
+async def test_a_question_is_answered_counted_and_paid(stage: Stage, streamed: bool) -> None:
+    stage.script(Said("Hello there, all of you."), streamed=streamed)
+    question = stage.client.question("Say hello.")
+    heard = await stage.client.ask(question, model=stage.model, streamed=streamed)
+    assert heard.text == "Hello there, all of you."
+    assert (heard.finish, heard.calls) == (stage.client.ends["stop"], [])
+    counted = stage.host.counted
+    assert heard.counts == (counted.input, counted.cached, counted.output)
+    assert "Say hello." in stage.asked
+    # Input at 1 USD a million, what was read from the cache at a tenth of it, output at 2 USD.
+    fresh = counted.input - counted.cached
+    cost = Decimal(fresh * 10 + counted.cached + counted.output * 20) / 10**7
+    assert await stage.spent() == cost
+
+
+@MODES
+@EVERY_HOST
+@EVERY_CLIENT
+async def test_tools_are_called_at_once_and_their_results_taken(
+    stage: Stage, streamed: bool
+) -> None:
+    stage.script(Said("Let me see.", calls=CALLS), Said("It rains."), streamed=streamed)
+    question = stage.client.question("How is Oslo, and how large is Rome?")
+    asked: dict[str, Any] = {
+        "model": stage.model,
+        "streamed": streamed,
+        "tools": [stage.client.tool(name) for name in RESULTS],
+    }
+    heard = await stage.client.ask(question, **asked)
+    assert [(name, given) for _, name, given in heard.calls] == [
+        (call.name, call.given) for call in CALLS
+    ]
+    assert len({call_id for call_id, _, _ in heard.calls}) == 2
+    assert (heard.text, heard.finish) == ("Let me see.", stage.client.ends["tools"])
+    history = stage.client.going_on(question, heard, RESULTS)
+    assert (await stage.client.ask(history, **asked)).text == "It rains."
+    for told in (*RESULTS, *RESULTS.values(), "Oslo", "Rome", "Let me see."):
+        assert told in stage.asked
+
+
+@MODES
+@EVERY_HOST
+@EVERY_CLIENT
+async def test_an_answer_is_held_to_a_schema(stage: Stage, streamed: bool) -> None:
+    stage.script(Said('{"name": "Oslo", "people": 700000}'), streamed=streamed)
+    question = stage.client.question("Which city?")
+    heard = await stage.client.parse(question, model=stage.model, streamed=streamed)
+    assert heard.parsed == Place(name="Oslo", people=700_000)
+    assert '"people"' in stage.asked.replace("\\", "")
+
+
+@MODES
+@EVERY_HOST
+@EVERY_CLIENT
+async def test_an_image_is_seen(stage: Stage, streamed: bool) -> None:
+    stage.script(Said("A pixel."), streamed=streamed)
+    question = stage.client.question("What is it?", PIXEL)
+    heard = await stage.client.ask(question, model=stage.model, streamed=streamed)
+    assert heard.text == "A pixel."
+    assert PIXEL in stage.asked.replace("\\/", "/")
+
+
+@MODES
+@EVERY_HOST
+@EVERY_CLIENT
+async def test_reasoning_is_shown_apart_from_the_answer(stage: Stage, streamed: bool) -> None:
+    stage.script(Said("Seven.", thinking="Three and four are seven."), streamed=streamed)
+    question = stage.client.question("Three and four?")
+    more = stage.client.thinking()
+    heard = await stage.client.ask(question, model=stage.model, streamed=streamed, **more)
+    assert (heard.text, heard.thinking) == ("Seven.", "Three and four are seven.")
+
+
+@MODES
+@EVERY_HOST
+@EVERY_CLIENT
+async def test_an_answer_at_its_limit_says_so(stage: Stage, streamed: bool) -> None:
+    stage.script(Said("Hello th", finish="length"), streamed=streamed)
+    question = stage.client.question("Say hello.")
+    heard = await stage.client.ask(question, model=stage.model, streamed=streamed)
+    assert (heard.text, heard.finish) == ("Hello th", stage.client.ends["length"])
+
+
+@MODES
+@pytest.mark.parametrize("host_name", [name for name, host in HOSTS.items() if host.blocks])
+@EVERY_CLIENT
+async def test_what_a_host_blocks_is_told_as_blocked(stage: Stage, streamed: bool) -> None:
+    stage.script(Said("I", finish="blocked"), streamed=streamed)
+    question = stage.client.question("Say what must not be said.")
+    heard = await stage.client.ask(question, model=stage.model, streamed=streamed)
+    assert heard.finish == stage.client.ends["blocked"]
+    assert await stage.spent() > 0
+
+
+@MODES
+@EVERY_HOST
+@EVERY_CLIENT
+async def test_what_a_host_refuses_is_an_error_of_the_client_s_kind(
+    stage: Stage, streamed: bool
+) -> None:
+    stage.upstream.script(stage.host.refuses(400))
+    kinds = (openai.BadRequestError, anthropic.BadRequestError)
+    with pytest.raises(kinds) as refused:
+        await stage.client.ask(
+            stage.client.question("Say hello."), model=stage.model, streamed=streamed
+        )
+    assert "secret" not in str(refused.value)
+    assert len(stage.upstream.requests) == 1
+    assert await stage.spent() == 0
+
+
+@MODES
+@EVERY_HOST
+@EVERY_CLIENT
+async def test_a_host_that_fails_once_is_asked_again(stage: Stage, streamed: bool) -> None:
+    stage.upstream.script(stage.host.refuses(500))
+    stage.script(Said("Hello again."), streamed=streamed)
+    question = stage.client.question("Say hello.")
+    heard = await stage.client.ask(question, model=stage.model, streamed=streamed)
+    assert heard.text == "Hello again."
+    assert len(stage.upstream.requests) == 2
