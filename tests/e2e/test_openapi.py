@@ -28,6 +28,7 @@ async def known_ids(engine: RunningEngine) -> dict[str, str]:
     await house.finished(job_id)
     (charge,) = await house.charges(job_id)
     key_id, _ = await house.key("jobs")
+    own = await house.post("/v1/provider_keys", {"provider": "groq", "api_key": "sk-of-a-test"})
     endpoint = {"url": "http://127.0.0.1:9/hook", "event_types": ["job.completed"]}
     made = await house.post("/v1/webhook_endpoints", endpoint)
     return {
@@ -35,6 +36,7 @@ async def known_ids(engine: RunningEngine) -> dict[str, str]:
         "job_id": job_id,
         "charge_id": charge["id"],
         "key_id": key_id,
+        "provider_key_id": own.json["id"],
         "endpoint_id": made.json["id"],
     }
 

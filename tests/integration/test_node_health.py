@@ -30,8 +30,10 @@ from workers.breakers import BreakerKeeper
 from workers.directory import DirectoryFollower
 from workers.health import HealthRecorder
 from workers.node_health import NodeHealth
+from workers.own_providers import OWN_KEYS
 
 FIRST, SECOND = OfferRef(provider="h1", native_id="alpha"), OfferRef(provider="h2", native_id="b")
+UNDER_OWN_KEY = replace(FIRST, own_key="pkey_1")
 REQUEST = InferenceRequest(
     endpoint="/v1/chat/completions",
     head=Head("chatcmpl-1", "acme/alpha", 1_700_000_000),
@@ -85,7 +87,11 @@ class Site:
         health = NodeHealth(self.store.log, recorder, keeper)
         providers: dict[str, Provider] = {
             one: HttpProvider(self.session, OpenAIChatWire(upstream.base_url, "key"))
-            for one, upstream in (("h1", self.first), ("h2", self.second))
+            for one, upstream in (
+                ("h1", self.first),
+                ("h2", self.second),
+                (OWN_KEYS, self.first),
+            )
         }
         engine = AttemptEngine(
             providers,
@@ -275,6 +281,29 @@ async def test_with_every_breaker_open_each_request_still_makes_one_attempt(site
     before = len(site.first.requests) + len(site.second.requests)
     await node.answered_by(10)
     assert len(site.first.requests) + len(site.second.requests) == before + 10
+
+
+async def test_calls_with_a_customers_own_key_open_and_measure_nothing(site: Site) -> None:
+    node, request = site.node("n1"), replace(REQUEST, offers=(UNDER_OWN_KEY,))
+    site.first.default = error(503)
+    for _ in range(10):
+        await node.run(request)
+    site.first.default = answer()
+    assert isinstance(await node.run(request), Answered)
+    await node.health.flush()
+    assert not node.board.troubled
+    assert await site.store.head() == 0
+
+
+async def test_an_open_breaker_keeps_nobody_from_calling_with_their_own_key(site: Site) -> None:
+    node = site.node("n1")
+    site.first.default = error(401)
+    await node.answered_by(5)
+    site.first.default = answer()
+    assert await node.answered_by() == ["h2"]
+    result = await node.run(replace(REQUEST, offers=(FIRST, UNDER_OWN_KEY, SECOND)))
+    assert isinstance(result, Answered)
+    assert result.offer == UNDER_OWN_KEY
 
 
 async def test_by_latency_the_lead_moves_once_there_are_enough_samples(site: Site) -> None:
