@@ -102,7 +102,8 @@ class StreamedReading:
 
     def __init__(self, choices: int) -> None:
         self._asked = choices
-        self._pending = b""
+        # The line that is not complete yet, in the parts that it came in.
+        self._pending: list[bytes] = []
         self._size = 0
         self._head: dict[str, Any] | None = None
         self._choices: dict[int, Choice] = {}
@@ -127,7 +128,11 @@ class StreamedReading:
     def feed(self, part: bytes) -> Sequence[Delta]:
         self._size += len(part)
         check_size(self._size)
-        *lines, self._pending = (self._pending + part).split(b"\n")
+        self._pending.append(part)
+        if b"\n" not in part:
+            return ()
+        *lines, rest = b"".join(self._pending).split(b"\n")
+        self._pending = [rest]
         chunks = (self._line(line) for line in lines)
         return [chunk for chunk in chunks if chunk is not None]
 

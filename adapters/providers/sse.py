@@ -1,10 +1,7 @@
 """Server-sent events out of bytes that come in any portions."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-_LINE_END = re.compile(rb"\r\n|\n|\r(?!$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +16,14 @@ class SseParser:
     """Cuts bytes into events; comments and unknown fields are passed over."""
 
     def __init__(self) -> None:
-        self._pending = b""
+        # The line that is not complete yet, in the parts that it came in.
+        self._pending: list[bytes] = []
         self._name = ""
         self._data: list[bytes] = []
 
     def feed(self, part: bytes) -> Iterator[ServerSentEvent]:
         """The events that `part` completes."""
-        *lines, self._pending = _LINE_END.split(self._pending + part)
-        for line in lines:
+        for line in self._lines(part):
             if not line:
                 yield from self._event()
                 continue
@@ -40,6 +37,20 @@ class SseParser:
     def end(self) -> Iterator[ServerSentEvent]:
         """What a last event without its blank line says."""
         yield from self.feed(b"\n\n")
+
+    def _lines(self, part: bytes) -> list[bytes]:
+        """The lines that `part` completes. A line of megabytes, as an image makes one, is put
+        together once and not with every part.
+        """
+        held = bool(self._pending) and self._pending[-1].endswith(b"\r")
+        self._pending.append(part)
+        if not held and b"\n" not in part and b"\r" not in part:
+            return []
+        lines = b"".join(self._pending).splitlines(keepends=True)
+        # A carriage return at the end may be the first half of a line end.
+        is_open = lines and not lines[-1].endswith(b"\n")
+        self._pending = [lines.pop()] if is_open else []
+        return [line.rstrip(b"\r\n") for line in lines]
 
     def _event(self) -> Iterator[ServerSentEvent]:
         if self._data:
