@@ -1,8 +1,9 @@
 """The replies of the drop-in routes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +20,8 @@ NONE: Mapping[str, str] = {}
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 # Nothing between us and the client is to keep a stream back.
 STREAM_HEADERS: Mapping[str, str] = {"cache-control": "no-store", "x-accel-buffering": "no"}
+# Clients refuse a longer header, and the answer with it.
+NAMES_LENGTH = 1000
 
 
 def answered(
@@ -64,8 +67,14 @@ def completion_headers(accepted: JobAccepted, completed: JobCompleted) -> dict[s
     headers = serving_headers(accepted, offer)
     headers["x-gatewayz-cost-usd"] = picodollars_to_usd(completed.cost_picodollars)
     if completed.dropped:
-        headers["x-gatewayz-dropped-params"] = ",".join(completed.dropped)
+        headers["x-gatewayz-dropped-params"] = _names(completed.dropped)
     return headers
+
+
+def _names(dropped: Sequence[str]) -> str:
+    """Names of parameters, which are the caller's own words, as a header can hold them."""
+    names = ",".join(quote(name, safe="[]$") for name in dropped)
+    return names if len(names) <= NAMES_LENGTH else names[:NAMES_LENGTH] + "..."
 
 
 def serving_headers(accepted: JobAccepted, offer: OfferRef) -> dict[str, str]:

@@ -28,7 +28,7 @@ from api.streamed import RUN_LOST, Batch, StreamedAnswer, until_left
 from api.submission import input_hash_of
 from domain.dialects.surface import Head
 from domain.dialects.surfaces import SURFACES
-from domain.errors import Conflict, InvalidRequest
+from domain.errors import Conflict, DomainError, InvalidRequest
 from domain.ids import Kind
 from domain.inference.events import DisconnectPolicy, Endpoint, JobAccepted, JobCompleted
 from domain.inference.serving import served
@@ -66,8 +66,12 @@ async def serve_body(
             accepted, without_routing(body), caller.origin(), stream=stream
         )
     except Conflict:  # the same Idempotency-Key, at the same moment
+        await ports.payloads.discard(accepted.input)
         made = await ports.store.read_stream(job_id)
         return await replay(request, caller, made, input_hash, body, stream=stream)
+    except DomainError:  # refused for certain; a store that was lost may have recorded it
+        await ports.payloads.discard(accepted.input)
+        raise
     if stream:
         head = head_of(accepted, ports.clock.now())
         return await _streamed(request, accepted, head, body, attached)
@@ -119,7 +123,7 @@ async def _ended(request: Request, attached: Attached) -> Ended:
     try:
         return await attached.ended()
     except asyncio.CancelledError:
-        attached.left()
+        attached.cut_off()
         raise
     finally:
         watching.cancel()
@@ -148,7 +152,7 @@ async def _first(
     try:
         return await anext(deltas, None)
     except asyncio.CancelledError:
-        attached.left()
+        attached.cut_off()
         raise
     finally:
         watching.cancel()

@@ -47,10 +47,11 @@ class StreamedAnswer(StreamingResponse):
         try:
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
-            await self._send(send)
-        except asyncio.CancelledError:
-            self._attached.left()
-            raise
+            try:
+                await self._send(send)
+            except asyncio.CancelledError:  # by the server, which ends (`api/ending.py`)
+                self._attached.cut_off()
+                await send(_part(self._error(RUN_LOST), last=True))
         finally:
             watching.cancel()
 
@@ -72,6 +73,8 @@ class StreamedAnswer(StreamingResponse):
             ended = await self._attached.ended()
         except RunLost:
             return self._error(RUN_LOST)
+        except Exception:  # noqa: BLE001 - told in the log by the run; a client is told its end
+            return self._error(CRASHED)
         if isinstance(ended.event, JobCompleted):
             closing = self._outgoing.closing(ended.event.usage)
             return frames(self._endpoint, closing) + last_frame(self._endpoint)
@@ -93,6 +96,9 @@ class StreamedAnswer(StreamingResponse):
 
 RUN_LOST = Failure(
     code="node_lost", message="the request was lost here before it ended", status_code=503
+)
+CRASHED = Failure(
+    code="internal_error", message="something went wrong here; it was recorded", status_code=500
 )
 
 

@@ -13,8 +13,8 @@ import structlog
 from domain.dialects.surface import Delta
 from domain.dialects.surfaces import SURFACES
 from domain.event import Origin
-from domain.inference.commands import BeginJob, JobCommand
-from domain.inference.decide import LeaseLost
+from domain.inference.commands import BeginJob, FailJob, JobCommand
+from domain.inference.decide import NODE_LOST, LeaseLost
 from domain.inference.events import JobAccepted, OfferRef
 from domain.ports.interactive import Ended, RunLost
 from domain.rating.estimate import Growing
@@ -40,6 +40,7 @@ class AttachedRun(Run):
         # What the client was given of the answer so far.
         self._sent_from: OfferRef | None = None
         self._sent = Growing()
+        self._is_cut_off = False
         self._moved = asyncio.Event()
         self._body: dict[str, Any] = {}
         self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
@@ -90,6 +91,11 @@ class AttachedRun(Run):
         if self._accepted.on_disconnect == "cancel" and not self._over.done():
             self.stop()
 
+    def cut_off(self) -> None:
+        """See `Attached.cut_off`."""
+        self._is_cut_off = True
+        self.left()
+
     def _take(self, offer: OfferRef, delta: Delta) -> None:
         self._deltas.append((offer, delta))
         self._moved.set()
@@ -106,6 +112,8 @@ class AttachedRun(Run):
 
     async def _stopped(self) -> JobCommand:
         """The end of a run that was asked to stop, with the charge for what was sent till then."""
+        if self._is_cut_off:
+            return FailJob(self.lease_id, NODE_LOST, self._job.failed_attempts)
         return await self._stopped_after(self._sent_from, self._request_body, self._sent.told())
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, cast
 
+import structlog
+
 from domain.dialects.surface import Head
 from domain.dialects.surfaces import SURFACES
+from domain.errors import StoreUnavailable
 from domain.inference.events import AttemptRecord, Endpoint, Failure, OfferRef, Usage
 from domain.inference.view import EXPIRED
 from domain.ports.attempt_health import AttemptHealth, NoHealth, Speed
 from domain.ports.clock import Clock
+from domain.ports.payloads import PayloadErased
 from domain.ports.provider import (
     CallTimeouts,
     FailureKind,
@@ -39,6 +43,8 @@ _Answer = tuple[ProviderReply, Usage]
 OnFailed = Callable[[AttemptRecord], Awaitable[None]]
 # What the caller may say about the length of the answer, in the words of the several wires.
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +169,7 @@ class AttemptEngine:
         self._health.begins(offer)
         try:
             outcome = await self._outcome(request, offer, stream)
-        except asyncio.CancelledError:
+        except BaseException:
             self._health.abandoned(offer)
             raise
         failure = outcome if isinstance(outcome, ProviderFailure) else None
@@ -190,6 +196,12 @@ class AttemptEngine:
             return await self._call(request, offer, stream)
         except ProviderFailure as failure:
             return failure if offer.own_key is None else of_own_key(failure)
+        except (PayloadErased, StoreUnavailable):
+            raise
+        except Exception:
+            # An answer that nobody foresaw is its provider's fault, and another may do better.
+            log.exception("attempt.crashed", job_id=request.request_id, provider=offer.provider)
+            return ProviderFailure("malformed", "the provider's reply cannot be read")
 
     async def _call(
         self, request: InferenceRequest, offer: OfferRef, stream: AnswerDeltas | None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ from domain.billing.events import ChargeRecorded
 from domain.catalog.price_books import PriceBooks
 from domain.errors import StoreUnavailable
 from domain.event import Origin
-from domain.execute import execute
+from domain.execute import execute, fold
 from domain.ids import Kind, charge_id
 from domain.inference.commands import (
     CompleteJob,
@@ -112,6 +112,7 @@ class Run:
                 return await self._stopped()
             request = self._request(body)
             result = await self._ports.engine.run(request, self._record_failure, on_delta)
+            self._calling = None  # what follows is not stopped any more
             if isinstance(result, Answered):
                 self._answered(result)
                 return await self._completion(result)
@@ -232,15 +233,16 @@ class Run:
                 await self._ports.payloads.discard(command.completed.output)
 
     async def _stands(self, completed: JobCompleted) -> bool:
-        """Whether this very completion is recorded: a store that was lost while it committed can
-        have kept what it was said not to.
+        """Whether this very completion is recorded, and so the end of the job: a store that was
+        lost while it committed can have kept what it was said not to.
         """
         history = await self._once_stored(lambda: self._ports.store.read_stream(self.job_id))
-        return any(
-            isinstance(recorded.event, JobCompleted)
-            and recorded.event.lease_id == completed.lease_id
-            for recorded in history
-        )
+        job = fold(history, evolve)
+        ended = None if job is None else job.ended
+        if not isinstance(ended, JobCompleted) or ended.lease_id != completed.lease_id:
+            return False
+        self._job = replace(self._job, ended=ended)
+        return True
 
     async def _once_stored(self, work: Callable[[], Awaitable[T]]) -> T:
         """Does `work` as soon as the store is there: an answer that was paid for is kept."""

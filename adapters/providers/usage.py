@@ -1,6 +1,6 @@
 """The usage that a provider of OpenAI's or Anthropic's wire reports, in its several spellings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -18,11 +18,13 @@ class _Counted(msgspec.Struct):
 
 class _Reply(msgspec.Struct):
     usage: msgspec.Raw = _NOTHING
-    x_groq: _Counted | None = None
-    choices: list[_Counted] | None = None
+    x_groq: msgspec.Raw = _NOTHING
+    choices: msgspec.Raw = _NOTHING
 
 
 _REPLY = msgspec.json.Decoder(_Reply)
+_COUNTED = msgspec.json.Decoder(_Counted)
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -41,10 +43,21 @@ def usage_of(reply: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def raw_usage(content: bytes) -> str:
     """The same as the JSON text it came in."""
-    reply = _REPLY.decode(content)
-    places = [reply, *filter(None, [reply.x_groq]), *(reply.choices or ())]
-    texts = (bytes(place.usage).strip() for place in places)
-    return next((text for text in texts if text.startswith(b"{")), b"null").decode()
+    usages = _raw_usages(_REPLY.decode(content))
+    return next((usage for usage in usages if usage.startswith(b"{")), b"null").decode()
+
+
+def _raw_usages(reply: _Reply) -> Iterator[bytes]:
+    """What stands in each place for it; a host may put anything else there."""
+    yield _text(reply.usage)
+    choices = _LIST.decode(reply.choices) if _text(reply.choices).startswith(b"[") else ()
+    for place in (reply.x_groq, *choices):
+        if _text(place).startswith(b"{"):
+            yield _text(_COUNTED.decode(place).usage)
+
+
+def _text(raw: msgspec.Raw) -> bytes:
+    return bytes(raw).strip()
 
 
 def parse_usage(usage: object) -> Usage | None:

@@ -34,4 +34,7 @@ def served(accepted: JobAccepted, offer: OfferRef) -> Fallback:
 
 def models_by_offer(accepted: JobAccepted) -> Mapping[OfferRef, str]:
     """The models of the offers that serve another than the job's own."""
-    return {offer: one.model for one in accepted.fallbacks for offer in one.offers}
+    if not accepted.fallbacks:
+        return {}
+    models = {offer: served(accepted, offer).model for offer in offers_of(accepted)}
+    return {offer: model for offer, model in models.items() if model != accepted.model}

@@ -34,7 +34,8 @@ class Attached(Protocol):
     """A run that a client listens to.
 
     Laws, held by `tests/contract/test_interactive.py`:
-    1. The run goes on whether or not anybody listens; `left` applies the job's policy.
+    1. The run goes on whether or not anybody listens; `left` applies the job's policy, and so
+       does `cut_off`, but charges nothing for half an answer that we broke off.
     2. `deltas` gives the events of one attempt, in order, and ends with the run; what it gave is
        all of the answer only when `ended` says that the job is completed.
     3. `ended` returns once the terminal event is durable. Raises `RunLost`.
@@ -51,6 +52,10 @@ class Attached(Protocol):
 
     def left(self) -> None:
         """The client has hung up."""
+        ...
+
+    def cut_off(self) -> None:
+        """This node ends, and nobody can be answered here any more."""
         ...
 
 

@@ -20,7 +20,8 @@ from domain.inference.events import (
     JobFailed,
 )
 from domain.ports.interactive import Attached, RunLost
-from tests.support.dispatching import HOLD, Dispatching, dispatching
+from domain.ports.provider import OnDelta, ProviderCall, ProviderReply
+from tests.support.dispatching import HOLD, Dispatching, HeldProvider, dispatching
 from tests.support.simulated_log import job_accepted
 from tests.support.stores import credited, job_id, write
 from workers.attached import InteractiveRuns
@@ -126,6 +127,18 @@ async def test_a_client_that_leaves_at_the_very_start_ends_the_run_before_any_ca
     assert here.provider.calls == []
 
 
+async def test_a_run_that_we_cut_off_is_no_cancellation_and_costs_nothing(
+    here: Dispatching, runs: InteractiveRuns
+) -> None:
+    attached = await begun(here, runs, request(1))
+    await here.provider.count(1)
+    attached.cut_off()
+    ended = await attached.ended()
+    assert isinstance(ended.event, JobFailed)
+    assert ended.event.failure.code == "node_lost"
+    assert (await here.store.wallet(ACCOUNT)).total == HOLD
+
+
 async def test_a_run_is_cancelled_as_a_job(here: Dispatching, runs: InteractiveRuns) -> None:
     attached = await begun(here, runs, request(1))
     await here.provider.count(1)
@@ -196,3 +209,71 @@ async def test_an_answer_waits_for_a_store_that_is_away(here: Dispatching) -> No
     attached = await begun(here, runs, request(1))
     here.provider.open.set()
     assert isinstance((await attached.ended()).event, JobCompleted)
+
+
+async def test_an_answer_that_was_recorded_though_the_store_said_no_is_told(
+    here: Dispatching,
+) -> None:
+    """It was charged: to call it lost would have it paid for twice."""
+
+    class Lost:
+        """The store, whose connection breaks just after an end was recorded."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(here.store, name)
+
+        async def append(self, append: Any) -> Any:
+            recorded = await here.store.append(append)
+            kinds = {type(event) for write in append.writes for event in write.events}
+            if JobCompleted in kinds:
+                raise StoreUnavailable("the connection broke")
+            return recorded
+
+    made = here.dispatcher(DispatchLimits(), Lost())
+    runs = InteractiveRuns(made._ports, made._running, "node")
+    attached = await begun(here, runs, request(1))
+    here.provider.open.set()
+    ended = await attached.ended()
+    assert isinstance(ended.event, JobCompleted)
+    assert ended.body["choices"]
+
+
+async def test_an_answer_that_is_complete_is_not_stopped_any_more(here: Dispatching) -> None:
+    sealing = asyncio.Event()
+
+    class Slow:
+        """The payloads, which take a while to keep an answer."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(here.payloads, name)
+
+        async def seal(self, *asked: Any) -> Any:
+            sealing.set()
+            await asyncio.sleep(0.1)
+            return await here.payloads.seal(*asked)
+
+    made = here.dispatcher(DispatchLimits())
+    runs = InteractiveRuns(replace(made._ports, payloads=Slow()), made._running, "node")
+    attached = await begun(here, runs, replace(request(1), store=True))
+    here.provider.open.set()
+    await sealing.wait()
+    attached.left()
+    assert isinstance((await attached.ended()).event, JobCompleted)
+
+
+async def test_what_nobody_foresaw_in_an_answer_fails_the_attempt_and_ends_the_job(
+    here: Dispatching,
+) -> None:
+    class Crashing(HeldProvider):
+        """Its reply has a form that its reader cannot take."""
+
+        async def call(self, call: ProviderCall, on_delta: OnDelta | None = None) -> ProviderReply:
+            raise KeyError(call.native_id)
+
+    here.provider = Crashing()
+    runs, keeping = await opened(here)
+    attached = await begun(here, runs, request(1))
+    assert isinstance((await attached.ended()).event, JobFailed)
+    assert (await here.store.wallet(ACCOUNT)).held == 0
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)

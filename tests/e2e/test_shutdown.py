@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.client import Account, client
 from tests.support.engine import ADMIN_KEY, EngineProcess, configuration, engine_process
-from tests.support.scripted_provider import ScriptedProvider, answer, silence
+from tests.support.scripted_provider import ScriptedProvider, answer, silence, stream, words
 
 
 @pytest.fixture
@@ -81,6 +81,29 @@ async def test_whoever_waits_for_a_job_at_the_end_is_told_to_try_again(
         assert "Traceback" not in process.output
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
     assert reply.error["code"] == "service_unavailable"
+
+
+async def test_a_stream_that_the_end_cuts_off_says_so_and_costs_nothing(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    upstream.script(stream(words("one two three"), done=False, hang=True))
+    body = {"model": "alpha", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    config = configuration(upstream.base_url, dispatch={"drain_timeout": 0.3})
+    async with engine_process(tmp_path, config) as process:
+        async with client(process.base_url, ADMIN_KEY) as admin:
+            owner = await admin.account()
+            waiting = asyncio.create_task(owner.post("/v1/chat/completions", body))
+            await all_in_flight(upstream, 1)
+            assert await process.stop() == 0
+            reply = await waiting
+            assert "Traceback" not in process.output
+        await process.start()
+        async with client(process.base_url, ADMIN_KEY) as admin:
+            me = Account(admin, owner.account_id, owner.api_key or "")
+            job = await me.finished(reply.headers["x-gatewayz-job-id"])
+            assert (await me.balance())["available_usd"] == "10.00"
+    assert b'"code":"node_lost"' in reply.body
+    assert (job["status"], job["error"]["code"]) == ("failed", "node_lost")
 
 
 async def test_a_second_engine_on_the_same_data_is_refused(

@@ -44,6 +44,9 @@ def is_whole(body: Mapping[str, Any]) -> bool:
 def _choice_is_whole(choice: object) -> bool:
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         return False
+    calls = choice["message"].get("tool_calls") or []
+    if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+        return False
     # An empty message is an answer when the model says that it has ended; "error" says it broke.
     return choice.get("finish_reason") != "error" and (
         bool(choice.get("finish_reason")) or any(map(choice["message"].get, _CONTENT))
@@ -117,7 +120,8 @@ class OutgoingChat:
             "created": head.created,
             "model": head.model,
         }
-        self._kept: list[Delta] = []
+        # The last word on each choice, by its index.
+        self._kept: dict[int, Delta] = {}
 
     def opening(self) -> Sequence[Delta]:
         return ()
@@ -126,7 +130,8 @@ class OutgoingChat:
         choices = delta.get("choices") or []
         ends = [choice for choice in choices if choice.get("finish_reason")]
         if ends:
-            self._kept.append(self._chunk(delta, [_end_of(choice) for choice in ends]))
+            for end in map(_end_of, ends):
+                self._kept[end["index"]] = self._chunk(delta, [end])
             choices = [{**choice, "finish_reason": None} for choice in choices]
             choices = [choice for choice in choices if choice.get("delta")]
             if not choices:
@@ -134,7 +139,7 @@ class OutgoingChat:
         return (self._chunk(delta, choices),)
 
     def closing(self, usage: Usage) -> Sequence[Delta]:
-        kept = self._kept
+        kept = list(self._kept.values())
         if self._wants_usage:
             kept = [*kept, {**self._head, "choices": [], "usage": usage_object(usage)}]
         return kept
