@@ -14,12 +14,14 @@ import anthropic
 import openai
 import pytest
 import pytest_asyncio
+from anthropic import AsyncAnthropic
+from openai import AsyncOpenAI
 
 from tests.support.client import Account
 from tests.support.engine import RunningEngine, running_engine
-from tests.support.hosts import HOSTS, Call, Host, Said
+from tests.support.hosts import HOSTS, VECTORS, Call, Host, Said
 from tests.support.official import anthropic_client, openai_client
-from tests.support.scripted_upstream import ScriptedUpstream
+from tests.support.scripted_upstream import ScriptedUpstream, sending
 from tests.support.wire_clients import CLIENTS, PIXEL, Place, WireClient
 
 NEVER_OPEN = {"consecutive_failures": 10**6, "minimum_requests": 10**6}
@@ -40,6 +42,8 @@ class Site:
 
     engine: RunningEngine
     upstreams: dict[str, ScriptedUpstream]
+    openai: AsyncOpenAI
+    anthropic: AsyncAnthropic
 
 
 @dataclass
@@ -79,13 +83,21 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
             for name, host in HOSTS.items()
         }
         prices = {"input": "1.00", "output": "2.00", "cache_read": "0.10"}
-        models = {
+        models: dict[str, Any] = {
             f"wires/{name}": {
                 "context_length": 200_000,
                 "max_output_tokens": 8000,
                 "offers": [{"provider": f"p-{name}", "native_id": host.native_id, **prices}],
             }
             for name, host in HOSTS.items()
+        }
+        models |= {
+            f"wires/{name}-vectors": {
+                "kind": "embedding",
+                "offers": [{"provider": f"p-{name}", "native_id": "vectors-1", **prices}],
+            }
+            for name, host in HOSTS.items()
+            if host.embeds is not None
         }
         engine = await stack.enter_async_context(
             running_engine(
@@ -95,17 +107,21 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
                 breaker=NEVER_OPEN,
             )
         )
-        yield Site(engine, upstreams)
+        one = await stack.enter_async_context(openai_client(engine.admin))
+        other = await stack.enter_async_context(anthropic_client(engine.admin))
+        yield Site(engine, upstreams, one, other)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def stage(site: Site, client_name: str, host_name: str) -> AsyncIterator[Stage]:
+async def stage(site: Site, client_name: str, host_name: str) -> Stage:
     upstream = site.upstreams[host_name]
     upstream.forget()
     account = await site.engine.account()
-    async with openai_client(account) as one, anthropic_client(account) as other:
-        client = CLIENTS[client_name](one, other)
-        yield Stage(client, HOSTS[host_name], upstream, account, f"wires/{host_name}")
+    client = CLIENTS[client_name](
+        site.openai.with_options(api_key=account.api_key),
+        site.anthropic.with_options(api_key=account.api_key),
+    )
+    return Stage(client, HOSTS[host_name], upstream, account, f"wires/{host_name}")
 
 
 @MODES
@@ -232,3 +248,16 @@ async def test_a_host_that_fails_once_is_asked_again(stage: Stage, streamed: boo
     heard = await stage.client.ask(question, model=stage.model, streamed=streamed)
     assert heard.text == "Hello again."
     assert len(stage.upstream.requests) == 2
+
+
+@pytest.mark.parametrize("host_name", [name for name, host in HOSTS.items() if host.embeds])
+async def test_texts_are_embedded_by_hosts_of_other_wires(site: Site, host_name: str) -> None:
+    upstream, account = site.upstreams[host_name], await site.engine.account()
+    upstream.forget()
+    upstream.script(sending(HOSTS[host_name].embeds or {}))
+    client = site.openai.with_options(api_key=account.api_key)
+    # The client asks for base64 of its own accord.
+    reply = await client.embeddings.create(model=f"wires/{host_name}-vectors", input=["one", "two"])
+    assert [row.embedding for row in reply.data] == VECTORS
+    assert reply.usage.prompt_tokens > 0
+    assert (await account.balance())["held_usd"] == "0.00"

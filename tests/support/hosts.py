@@ -73,6 +73,8 @@ class Host:
     base_path: str = ""
     counted: Counted = COUNTED
     blocks: bool = True
+    # Two vectors for two texts; None where the wire has none.
+    embeds: Mapping[str, Any] | None = None
 
 
 def _sent(reply: Reply) -> Answering:
@@ -258,21 +260,50 @@ def _halves(text: str) -> list[str]:
     return [part for part in (text[:middle], text[middle:]) if part]
 
 
+VECTORS = [[0.5, -1.0], [0.25, 2.0]]
+_ROWS = [{"index": place, "embedding": vector} for place, vector in enumerate(VECTORS)]
 HOSTS: Mapping[str, Host] = {
-    "openai-chat": Host({"api_key": "k"}, "alpha", _chat, _openai_error, "/v1"),
+    "openai-chat": Host(
+        {"api_key": "k"},
+        "alpha",
+        _chat,
+        _openai_error,
+        "/v1",
+        embeds=scripted_provider.embedding(data=_ROWS),
+    ),
     "openai-responses": Host({"api_key": "k"}, "gpt-5", _responses, _openai_error, "/v1"),
     "anthropic-messages": Host(
         {"api_key": "k"}, "claude-sonnet-4-5", _anthropic, scripted_anthropic.error
     ),
-    "gemini": Host({"api_key": "k"}, "gemini-2.5-flash", _gemini, _gemini_error, "/v1beta"),
+    "gemini": Host(
+        {"api_key": "k"},
+        "gemini-2.5-flash",
+        _gemini,
+        _gemini_error,
+        "/v1beta",
+        embeds={"embeddings": [{"values": one} for one in VECTORS]},
+    ),
     "bedrock-converse": Host(
         {"api_key": "k", "region": "us-east-1"},
         "anthropic.claude-sonnet-4-5-20250929-v1:0",
         _bedrock,
         _bedrock_error,
     ),
-    "cohere": Host({"api_key": "k"}, "command-a-03-2025", _cohere, _cohere_error, blocks=False),
+    "cohere": Host(
+        {"api_key": "k"},
+        "command-a-03-2025",
+        _cohere,
+        _cohere_error,
+        blocks=False,
+        embeds={"embeddings": {"float": VECTORS}, "meta": {"billed_units": {"input_tokens": 5}}},
+    ),
     "ollama": Host(
-        {}, "llama3.1:8b", _ollama, _ollama_error, counted=Counted(cached=0), blocks=False
+        {},
+        "llama3.1:8b",
+        _ollama,
+        _ollama_error,
+        counted=Counted(cached=0),
+        blocks=False,
+        embeds={"embeddings": VECTORS, "prompt_eval_count": 5},
     ),
 }
