@@ -1,7 +1,7 @@
 """Reading a reply in one wire and telling it in that of the caller's endpoint."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from adapters.providers.replies import check_size, malformed
 from domain.dialects.collecting import Collector
@@ -31,6 +31,16 @@ class PieceReader(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsAlong(Protocol):
+    """A `PieceReader` that knows what was counted before it tells."""
+
+    @property
+    def counted(self) -> Usage | None:
+        """What the provider has counted so far."""
+        ...
+
+
 class TranslatedReading:
     """See `adapters.providers.replies.Reading`."""
 
@@ -55,6 +65,8 @@ class TranslatedReading:
 
     @property
     def counted(self) -> Usage | None:
+        if self._collector.usage is None and isinstance(self._reader, CountsAlong):
+            return self._reader.counted
         return self._collector.usage
 
     def feed(self, part: bytes) -> Sequence[Delta]:

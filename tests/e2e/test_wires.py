@@ -4,6 +4,7 @@ The same is asked, and the same is answered, whoever speaks: what is promised is
 tell which host it was, but by its abilities.
 """
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ import pytest_asyncio
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 
+from tests.support import scripted_anthropic, scripted_gemini
 from tests.support.client import Account
 from tests.support.engine import RunningEngine, running_engine
-from tests.support.hosts import HOSTS, VECTORS, Call, Host, Said
+from tests.support.hosts import HOSTS, VECTORS, Call, Host, Said, answering
 from tests.support.official import anthropic_client, openai_client
-from tests.support.scripted_upstream import ScriptedUpstream, sending
+from tests.support.scripted_provider import stream
+from tests.support.scripted_upstream import Answering, ScriptedUpstream, sending
 from tests.support.wire_clients import CLIENTS, PIXEL, Place, WireClient
 
 NEVER_OPEN = {"consecutive_failures": 10**6, "minimum_requests": 10**6}
@@ -261,3 +264,49 @@ async def test_texts_are_embedded_by_hosts_of_other_wires(site: Site, host_name:
     assert [row.embedding for row in reply.data] == VECTORS
     assert reply.usage.prompt_tokens > 0
     assert (await account.balance())["held_usd"] == "0.00"
+
+
+def _slowly_gemini() -> Answering:
+    items = [scripted_gemini.item(scripted_gemini.said(word)) for word in ("One ", "two ", "three")]
+    counts = {"promptTokenCount": 900, "cachedContentTokenCount": 600, "candidatesTokenCount": 2}
+    counted = [{**one, "usageMetadata": counts} for one in items]
+    return answering(scripted_gemini.events(*counted, gap=0.2))
+
+
+def _slowly_anthropic() -> Answering:
+    told = scripted_anthropic.events(scripted_anthropic.TEXT)
+    counts = {"input_tokens": 300, "cache_read_input_tokens": 600, "output_tokens": 2}
+    told[0]["message"]["usage"] = counts
+    return answering(stream([json.dumps(one) for one in told[:-2]], gap=0.2, hang=True))
+
+
+SLOW = {"gemini": _slowly_gemini, "anthropic-messages": _slowly_anthropic}
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "messages"])
+@pytest.mark.parametrize("host_name", SLOW)
+async def test_who_leaves_pays_what_the_host_had_counted(
+    site: Site, host_name: str, endpoint: str
+) -> None:
+    upstream, account = site.upstreams[host_name], await site.engine.account()
+    upstream.forget()
+    upstream.script(SLOW[host_name]())
+    asked: dict[str, Any] = {"model": f"wires/{host_name}", "max_tokens": 2000, "stream": True}
+    asked["messages"] = [{"role": "user", "content": "Count."}]
+    if endpoint == "chat":
+        one = site.openai.with_options(api_key=account.api_key)
+        events: Any = await one.chat.completions.create(**asked)
+    else:
+        other = site.anthropic.with_options(api_key=account.api_key)
+        events = await other.messages.create(**asked)
+    job_id = events.response.headers["x-gatewayz-job-id"]
+    async for event in events:
+        if "One" in str(event) or "Hello" in str(event):
+            break
+    await events.close()
+    await account.finished(job_id)
+    (charge,) = await account.charges(job_id)
+    usage = charge["usage"]
+    cached = usage["input_tokens_details"]["cached_tokens"]
+    assert (usage["input_tokens"], cached) == (900, 600)
+    assert (charge["usage_source"], usage["output_tokens"] >= 2) == ("estimate", True)

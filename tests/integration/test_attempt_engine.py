@@ -2,8 +2,11 @@
 
 import asyncio
 import random
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from adapters.providers.http import HttpProvider
 from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.session import HttpSession
 from adapters.system.clock import SystemClock
+from adapters.tokens.counting import LocalTokenCounter, Tokenizer
+from adapters.tokens.vocabularies import Shelf, Vocabulary
 from domain.dialects.surface import Head
 from domain.inference.events import AttemptRecord, OfferRef
 from domain.ports.clock import Clock
@@ -282,6 +287,19 @@ async def test_the_usage_shown_is_the_usage_charged(stage: Stage) -> None:
         "prompt_tokens_details": {"cached_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 0},
     }
+
+
+async def test_usage_that_is_not_reported_is_counted_where_the_tokeniser_is_here(
+    stage: Stage, tmp_path: Path
+) -> None:
+    content = b"\n".join(b64encode(bytes([one])) + b" %d" % one for one in range(256))
+    vocabulary = Vocabulary("bytes", sha256(content).hexdigest(), r"\S+|\s+")
+    (tmp_path / vocabulary.file_name).write_bytes(content)
+    tokenizer = Tokenizer("acme/*", vocabulary, is_own=True)
+    tokens = LocalTokenCounter([tokenizer], Shelf(tmp_path))
+    stage.first.script(whole(completion(TEXT, usage=None)))
+    outcome = answered(await stage.run(replace(REQUEST, tokens=tokens)))
+    assert (outcome.usage.source, outcome.usage.output_tokens) == ("tokenizer", len(TEXT))
 
 
 async def test_usage_that_is_not_reported_is_an_estimate_and_says_so(stage: Stage) -> None:

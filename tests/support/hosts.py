@@ -77,7 +77,9 @@ class Host:
     embeds: Mapping[str, Any] | None = None
 
 
-def _sent(reply: Reply) -> Answering:
+def answering(reply: Reply) -> Answering:
+    """The reply of a scripted provider, for any upstream."""
+
     async def answer(request: web.Request) -> web.StreamResponse:
         return await reply(request, Seen(request.path, 0, {}, {}))
 
@@ -106,7 +108,7 @@ def _chat(said: Said, *, streamed: bool) -> Answering:
         message |= {"reasoning_content": said.thinking} if said.thinking else {}
         message |= {"tool_calls": calls} if calls else {}
         choice = {"index": 0, "message": message, "finish_reason": finish}
-        return _sent(
+        return answering(
             scripted_provider.whole(scripted_provider.completion(choices=[choice], usage=usage))
         )
     chunk = scripted_provider.chunk
@@ -119,7 +121,7 @@ def _chat(said: Said, *, streamed: bool) -> Answering:
         for part in _halves(said.calls[index].arguments):
             told.append(chunk({"tool_calls": [{"index": index, "function": {"arguments": part}}]}))
     last = json.dumps({"id": "chatcmpl-scripted", "choices": [], "usage": usage})
-    return _sent(scripted_provider.stream([*told, chunk({}, finish), last]))
+    return answering(scripted_provider.stream([*told, chunk({}, finish), last]))
 
 
 def _anthropic(said: Said, *, streamed: bool) -> Answering:
@@ -160,7 +162,9 @@ def _gemini(said: Said, *, streamed: bool) -> Answering:
     parts = [text(part, thought=True) for part in _halves(said.thinking)]
     parts += [text(part) for part in _halves(said.text)]
     items = [scripted_gemini.item(part) for part in [*parts, *calls]]
-    return _sent(scripted_gemini.events(*items, scripted_gemini.item(finish=finish, usage=usage)))
+    return answering(
+        scripted_gemini.events(*items, scripted_gemini.item(finish=finish, usage=usage))
+    )
 
 
 def _bedrock(said: Said, *, streamed: bool) -> Answering:
@@ -214,7 +218,7 @@ def _responses(said: Said, *, streamed: bool) -> Answering:
         reason = "max_output_tokens" if said.finish == "length" else "content_filter"
         changes |= {"status": "incomplete", "incomplete_details": {"reason": reason}}
     form = scripted_responses.respond_in_events if streamed else scripted_responses.respond
-    return _sent(form(*output, **changes))
+    return answering(form(*output, **changes))
 
 
 def _ollama(said: Said, *, streamed: bool) -> Answering:
@@ -234,7 +238,7 @@ def _ollama(said: Said, *, streamed: bool) -> Answering:
 
 
 def _openai_error(status: int) -> Answering:
-    return _sent(scripted_provider.error(status))
+    return answering(scripted_provider.error(status))
 
 
 def _bedrock_error(status: int) -> Answering:
@@ -244,7 +248,7 @@ def _bedrock_error(status: int) -> Answering:
 
 def _gemini_error(status: int) -> Answering:
     words = {400: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED"}
-    return _sent(scripted_gemini.refused(status, words.get(status, "INTERNAL")))
+    return answering(scripted_gemini.refused(status, words.get(status, "INTERNAL")))
 
 
 def _cohere_error(status: int) -> Answering:

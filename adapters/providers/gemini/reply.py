@@ -26,6 +26,7 @@ from domain.dialects.pieces import (
     ToolStarted,
     UsageReported,
 )
+from domain.inference.events import Usage
 from domain.ports.provider import ProviderFailure
 
 _NOTHING = msgspec.Raw(b"null")
@@ -113,6 +114,12 @@ class GeminiReader:
     def is_done(self) -> bool:
         """Google says no last word; with the finish and the counts nothing is missing."""
         return self._has_told_usage and all(one.has_finished for one in self._choices.values())
+
+    @property
+    def counted(self) -> Usage | None:
+        """What Google has counted so far: it tells with every event, and we with the last."""
+        counted = self._counted
+        return None if counted is None else parse_usage_metadata(msgspec.json.decode(counted))
 
     def feed(self, part: bytes) -> Iterator[Piece]:
         if self._events is None:
