@@ -22,6 +22,7 @@ from domain.inference.events import (
     Telling,
     WebhookTarget,
 )
+from domain.rating.media import media_in
 from domain.routing.needs import needed
 from domain.sealed import Sealed
 
@@ -57,7 +58,9 @@ async def admit(
     """The acceptance of a valid request. Raises a refusal, before anything is written."""
     wanted = read_body(asked.endpoint, asked.body, asked.place)
     content = _encode(without_routing(asked.body))
-    input_tokens = max(estimated_input(len(content)), wanted.token_ids)
+    media = media_in(asked.body, content)
+    texts = estimated_input(len(content) - media.size)
+    input_tokens = max(texts + media.tokens, wanted.token_ids)
     own_keys = ports.provider_keys.of_account(caller.account_id)
     first, *others = choices(ports, _inquiry(asked, wanted, input_tokens, job_id, own_keys))
     every = (first, *others)

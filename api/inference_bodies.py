@@ -26,8 +26,11 @@ UNPRICED = (
     "mcp_servers",
     "audio",
     "best_of",
+    "enable_search",
+    "inference_geo",
     "plugins",
     "prediction",
+    "search_parameters",
     "web_search_options",
 )
 STANDARD_TIERS = (None, "auto", "default", "standard_only")
@@ -123,6 +126,7 @@ def _chat(body: dict[str, Any], place: str) -> Wanted:
         raise InvalidRequest(
             "give max_completion_tokens or max_tokens, not both", param=_at(place, "max_tokens")
         )
+    _refuse_hosted_tools(body, place, (None, "function", "custom"))
     return Wanted(chat.model, chat.max_completion_tokens or chat.max_tokens, chat.n or 1)
 
 
@@ -130,9 +134,7 @@ def _messages(body: dict[str, Any], place: str) -> Wanted:
     messages = converted(body, MessagesBody, place)
     if messages.speed not in (None, "standard"):
         raise _unpriced("speed", place)
-    for tool in body.get("tools") or ():
-        if isinstance(tool, dict) and tool.get("type") not in (None, "custom"):
-            raise _unpriced("tools", place)
+    _refuse_hosted_tools(body, place, (None, "custom"))
     _check_meaning("/v1/messages", body)
     return Wanted(messages.model, messages.max_tokens)
 
@@ -186,6 +188,14 @@ def _refuse_unpriced(body: Mapping[str, Any], place: str) -> None:
         named = "service_tier"
     if named is not None:
         raise _unpriced(named, place)
+
+
+def _refuse_hosted_tools(body: Mapping[str, Any], place: str, own: tuple[str | None, ...]) -> None:
+    """Raises `InvalidRequest` for tools that the provider runs, and bills by the use."""
+    tools = body.get("tools")
+    for tool in tools if isinstance(tools, list) else ():
+        if isinstance(tool, dict) and tool.get("type") not in own:
+            raise _unpriced("tools", place)
 
 
 def _unpriced(name: str, place: str) -> InvalidRequest:

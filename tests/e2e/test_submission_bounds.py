@@ -31,6 +31,8 @@ def blobs(engine: RunningEngine) -> list[Path]:
         {"service_tier": "priority"},
         {"best_of": 8},
         {"web_search_options": {}},
+        {"search_parameters": {"mode": "on"}},
+        {"tools": [{"type": "web_search"}]},
     ],
     ids=str,
 )
@@ -54,6 +56,23 @@ async def test_an_input_of_token_ids_is_held_for_by_their_number(account: Accoun
     reply = await account.post("/v1/jobs", {"endpoint": "/v1/embeddings", "body": body})
     (first, *_) = (await account.get(f"/v1/jobs/{reply.json['id']}/events")).json["data"]
     assert first["data"]["estimated_input_tokens"] >= 10_000
+
+
+@pytest.mark.parametrize(
+    ("address", "least", "most"),
+    [("https://a.example/b.jpg", 4_000, 4_300), ("data:image/jpeg;base64,", 10_000, 11_000)],
+)
+async def test_an_image_is_held_for_as_an_image(
+    account: Account, address: str, least: int, most: int
+) -> None:
+    """Not by its bytes: a photograph is no book, and its address is not free."""
+    url = address if address.startswith("https") else address + "A" * 1_000_000
+    content = [{"type": "image_url", "image_url": {"url": url}}]
+    submission = chat_with(messages=[{"role": "user", "content": content}], provider={"only": []})
+    reply = await account.post("/v1/jobs", submission)
+    assert reply.status == 202, reply.body
+    (first, *_) = (await account.get(f"/v1/jobs/{reply.json['id']}/events")).json["data"]
+    assert least <= first["data"]["estimated_input_tokens"] <= most
 
 
 async def test_a_submission_that_cannot_be_paid_leaves_no_file(engine: RunningEngine) -> None:
