@@ -121,7 +121,11 @@ def told_in(value: object) -> Told:
             case dict() as fields if _is_media(fields):
                 others += INLINE_MEDIA_TOKENS
             case dict() as fields:
-                named = [_read(name, item) for name, item in fields.items() if name not in _NO_TEXT]
+                named = [
+                    _read(item) if name in _CALLERS_OWN else item
+                    for name, item in fields.items()
+                    if name not in _NO_TEXT
+                ]
                 rest.extend(reversed(named))
             case bool() | None:
                 pass
@@ -130,11 +134,11 @@ def told_in(value: object) -> Told:
     return Told(tuple(texts), others)
 
 
-def _read(name: str, value: object) -> object:
-    """What the model reads of a field: of JSON that is the caller's own, its names too."""
-    if name in _CALLERS_OWN and isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return value
+def _read(value: object) -> object:
+    """What the model reads of the caller's own JSON: its names too."""
+    if not isinstance(value, dict):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _is_media(fields: Mapping[str, Any]) -> bool:

@@ -100,7 +100,12 @@ def usage_object(usage: Usage) -> dict[str, Any]:
 
 def added(delta: Delta) -> Told:
     """What a chunk adds."""
-    return told_in([choice.get("delta") for choice in delta.get("choices") or ()])
+    told = [choice.get("delta") for choice in delta.get("choices") or ()]
+    if len(told) == 1 and told[0] and len(told[0]) == 1:  # most chunks: a word, and nothing else
+        word = told[0].get("content")
+        if isinstance(word, str):
+            return Told((word,))
+    return told_in(told)
 
 
 def put_out(body: Mapping[str, Any]) -> Told:
