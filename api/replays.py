@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.answers import answered, refused, streamed_whole
 from api.auth import Caller, ports_of, require_still_valid
 from api.idempotency import REPLAYED, require_same
 from api.ports import ApiPorts
+from api.streamed import until_gone
 from domain.errors import NotFound
 from domain.event import Event, Recorded
 from domain.execute import fold
@@ -41,7 +42,11 @@ async def replay(
     ports, accepted = ports_of(request), made[0].event
     require_same(isinstance(accepted, JobAccepted) and accepted.input_hash == input_hash)
     assert isinstance(accepted, JobAccepted)  # noqa: S101 - said by the line above
-    ended = await _when_ended(ports, caller, accepted.job_id)
+    watching = asyncio.create_task(until_gone(request.receive))
+    try:
+        ended = await _when_ended(ports, caller, accepted.job_id, watching)
+    finally:
+        watching.cancel()
     if not isinstance(ended, JobCompleted):
         return refused(request, accepted.job_id, failure_told(ended), REPLAYED)
     if ended.output is None:
@@ -53,8 +58,12 @@ async def replay(
     return streamed_whole(accepted, ended, body, head, msgspec.json.decode(plain), REPLAYED)
 
 
-async def _when_ended(ports: ApiPorts, caller: Caller, job_id: str) -> Any:
-    """The terminal event. Raises `Unauthenticated` when the caller's key ends before."""
+async def _when_ended(
+    ports: ApiPorts, caller: Caller, job_id: str, gone: asyncio.Task[None]
+) -> Any:
+    """The terminal event. Raises `Unauthenticated` when the caller's key ends before, and
+    `ClientDisconnect` when nobody waits any more.
+    """
     async with ports.watch.watching(job_id) as moved:
         while True:
             moved.clear()
@@ -66,3 +75,5 @@ async def _when_ended(ports: ApiPorts, caller: Caller, job_id: str) -> Any:
                     await moved.wait()
             except TimeoutError:
                 require_still_valid(ports, caller)
+                if gone.done():
+                    raise ClientDisconnect from None

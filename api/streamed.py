@@ -104,12 +104,17 @@ CRASHED = Failure(
 
 async def until_left(receive: Receive, attached: Attached) -> None:
     """Tells the run when the client hangs up."""
+    await until_gone(receive)
+    attached.left()
+
+
+async def until_gone(receive: Receive) -> None:
+    """Returns when the client hangs up."""
     try:
         while (await receive())["type"] != "http.disconnect":
             pass
     except ClientDisconnect:
         pass
-    attached.left()
 
 
 def _part(content: bytes, *, last: bool = False) -> Message:

@@ -58,3 +58,26 @@ async def test_keys_of_two_accounts_never_meet(engine: RunningEngine, account: A
     first, second = await account.post(PATH, BODY, **KEY), await other.post(PATH, BODY, **KEY)
     assert first.headers["x-gatewayz-job-id"] != second.headers["x-gatewayz-job-id"]
     assert len(engine.upstream.requests) == 2
+
+
+async def test_nobody_waits_on_for_a_client_that_left(
+    engine: RunningEngine, account: Account
+) -> None:
+    """A job may wait in its queue for days, and be asked for any number of times meanwhile."""
+    engine.upstream.default = answer(delay=10)
+    first = asyncio.create_task(account.post(PATH, BODY, **KEY))
+    async with asyncio.timeout(10):
+        while not engine.upstream.requests:
+            await asyncio.sleep(0.01)
+    again = asyncio.create_task(account.post(PATH, BODY, **KEY))
+    watchers = engine.engine.ports.watch._watchers
+    async with asyncio.timeout(10):
+        while not watchers:
+            await asyncio.sleep(0.01)
+    again.cancel()
+    async with asyncio.timeout(5):
+        while watchers:
+            await asyncio.sleep(0.01)
+    assert not first.done()
+    first.cancel()
+    await asyncio.gather(first, again, return_exceptions=True)

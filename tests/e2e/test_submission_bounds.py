@@ -27,7 +27,6 @@ def blobs(engine: RunningEngine) -> list[Path]:
     "fields",
     [
         {"max_tokens": 4096, "max_completion_tokens": 1},
-        {"models": ["openai/gpt-4o"]},
         {"service_tier": "priority"},
         {"best_of": 8},
         {"web_search_options": {}},
