@@ -13,7 +13,18 @@ from api.hot import COLLECTION, MEMBER, Endpoint, HotRoutes
 from api.openapi import add_hot_routes, operation_id
 from api.ports import ApiPorts
 from api.requests import BoundedBodies, Normalized, RequestIds
-from api.routes import admin, billing, jobs, keys, public, responses, status, tokens, webhooks
+from api.routes import (
+    admin,
+    billing,
+    catalogue,
+    jobs,
+    keys,
+    public,
+    responses,
+    status,
+    tokens,
+    webhooks,
+)
 from api.submission import submit_job
 
 DESCRIPTION = (
@@ -48,7 +59,18 @@ def create_api(ports: ApiPorts) -> FastAPI:
     api.router.add_route(MEMBER + "{job_id}", jobs.get_job, ["GET"], include_in_schema=False)
     for path, endpoint in _posts().items():
         api.router.add_route(path, endpoint, ["POST"], include_in_schema=False)
-    for routes in (jobs, responses, billing, webhooks, keys, admin, public, status, tokens):
+    for routes in (
+        jobs,
+        responses,
+        billing,
+        webhooks,
+        keys,
+        admin,
+        catalogue,
+        public,
+        status,
+        tokens,
+    ):
         api.include_router(routes.router)
     _describe(api)
     return api

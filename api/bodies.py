@@ -9,6 +9,8 @@ from domain.inference.events import DisconnectPolicy
 from domain.ports.secrets import Environment
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+NativeId = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 UnixSeconds = Annotated[float, Field(gt=0, lt=1e11, description="Unix seconds")]
 Usd = Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,12})?$"), Field(examples=["5.00"])]
 
@@ -31,6 +33,32 @@ class CreditBody(Body):
     amount_usd: Usd
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     bucket: Literal["purchased", "allowance"] = "purchased"
+
+
+class SyncBody(Body):
+    """`POST /admin/catalogue/sync`; without a provider every list is read.
+
+    `accept_fewer` takes a list that lost more than half of what it had.
+    """
+
+    provider: Name | None = None
+    accept_fewer: bool = False
+
+
+class ReleaseBody(Body):
+    """`POST /admin/catalogue/release`; without a `native_id` all that the provider has there."""
+
+    provider: Name
+    native_id: NativeId | None = None
+    reason: Reason
+
+
+class OfferBody(Body):
+    """`POST /admin/offers/delist` and `/relist`."""
+
+    provider: Name
+    native_id: NativeId
+    reason: Reason
 
 
 class KeyBody(Body):

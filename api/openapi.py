@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from fastapi.routing import APIRoute
 
+from api.catalogue_schemas import CATALOGUE_REFUSALS, CATALOGUE_REPLIES, CATALOGUE_SCHEMAS
 from api.inference_document import BODIES, inference_paths, inference_schemas
 from api.job_requests import JobRequest
 from api.model_schemas import MODEL_SCHEMAS
@@ -55,6 +56,7 @@ REPLIES = {
     "get_provider_status": "ProviderStatus",
     "list_breakers": "BreakerList",
     "reset_breaker": "Breaker",
+    **CATALOGUE_REPLIES,
 }
 # Refusals that do not follow from the form of a route.
 REFUSALS = {
@@ -75,6 +77,7 @@ REFUSALS = {
     "replay_endpoint": ("409",),
     "redeliver": ("409",),
     "get_default_secret": ("404", "410"),
+    **CATALOGUE_REFUSALS,
 }
 # Every key may ask these.
 FOR_EVERY_KEY = {"get_own_account", "list_models", "get_model"}
@@ -123,6 +126,7 @@ def _add_schemas(components: dict[str, Any]) -> None:
         | count_schemas()
         | SCHEMAS
         | STATUS_SCHEMAS
+        | CATALOGUE_SCHEMAS
         | MODEL_SCHEMAS
         | RESPONSE_SCHEMAS
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from api.account_locks import AccountLocks
+from api.catalogue_desk import CatalogueDesk
 from api.probes import Probes
 from api.status_pages import StatusPages
 from api.watch import StreamWatch
@@ -88,7 +89,7 @@ class ApiPorts:
     provider_keys: ProviderKeyDirectory
     provider_keys_follower: DirectoryFollower
     own_keys: OwnKeys
-    catalogue: Catalogue
+    desk: CatalogueDesk
     routes: Routes
     provider_facts: Mapping[str, ProviderFacts]
     prices: PriceBooks
@@ -113,3 +114,8 @@ class ApiPorts:
     streams: AnswerStreams | None = None
     tokens: TokenCounter = LIKELY
     endpoint_locks: AccountLocks = field(default_factory=AccountLocks)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is sold at this moment: read it once for what must agree with itself."""
+        return self.desk.on_sale.current

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from adapters.webhooks.resolver import ThreadPoolResolver
 from adapters.webhooks.targets import PublicTargets
+from api.catalogue_desk import CatalogueDesk
 from api.ports import ApiLimits, ApiPorts, ReadModelFollower
 from api.probes import Probes
 from api.watch import StreamWatch
 from domain.access.opening import OpeningPorts
-from domain.catalog.catalogue import Catalogue
 from domain.errors import Conflict, VersionConflict
 from domain.ports.event_store import DeadLetter
 from domain.routing.routes import Routes
@@ -17,12 +17,14 @@ from infra.directories import Directories
 from infra.first_admin import ensure_admin
 from infra.making import Basis
 from infra.offers import provider_objects
+from infra.on_sale import OnSale
 from infra.own_keys import OwnKeyPolicy
 from infra.provider_facts import provider_facts
 from infra.tokenizers import token_counter
 from infra.version import VERSION
 from infra.vitals import Vitals
 from workers.attached import InteractiveRuns
+from workers.catalogue_sync import CatalogueSync
 from workers.webhooks.deliveries import Deliveries
 
 
@@ -43,6 +45,7 @@ class ApiParts:
     vitals: Vitals
     head: Callable[[], Awaitable[int]]
     asyncapi: Callable[[], bytes]
+    sync: CatalogueSync
 
 
 async def prepare_to_serve(basis: Basis, show: Callable[[str], None]) -> None:
@@ -83,7 +86,12 @@ def probes_of(vitals: Vitals) -> Probes:
     return Probes(VERSION, vitals.health, vitals.readiness, vitals.metrics)
 
 
-def api_ports(basis: Basis, catalogue: Catalogue, parts: ApiParts) -> ApiPorts:
+def _desk(directories: Directories, on_sale: OnSale, parts: ApiParts) -> CatalogueDesk:
+    reached = directories.feeds_follower.reached
+    return CatalogueDesk(on_sale, directories.feeds, reached, parts.sync)
+
+
+def api_ports(basis: Basis, on_sale: OnSale, parts: ApiParts) -> ApiPorts:
     """The ports of `create_app`."""
     storage, directories = basis.storage, basis.directories
     private = basis.settings.webhooks.allow_private_targets
@@ -100,7 +108,7 @@ def api_ports(basis: Basis, catalogue: Catalogue, parts: ApiParts) -> ApiPorts:
         provider_keys=directories.provider_keys,
         provider_keys_follower=directories.provider_keys_follower,
         own_keys=OwnKeyPolicy(basis.settings),
-        catalogue=catalogue,
+        desk=_desk(directories, on_sale, parts),
         prices=directories.prices,
         read_models=storage.read_models,
         projector=parts.read_models,

@@ -22,6 +22,7 @@ from infra.directories import load_directories
 from infra.making import Basis
 from infra.metrics import health_readings, job_readings, log_readings
 from infra.offers import build_catalogue
+from infra.on_sale import OnSale
 from infra.settings import Settings
 from infra.storage import open_embedded_storage
 from infra.tasks import Tasks
@@ -62,7 +63,7 @@ async def engine(
     Raises `DataDirectoryInUse`, `MasterKeyProblem` and `InvalidCatalogue` before anything runs.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    catalogue = build_catalogue(settings)
+    build_catalogue(settings)
     async with open_embedded_storage(settings) as storage:
         directories = await load_directories(storage)
         buffers = MemoryStreamBuffers(storage.clock, BufferBounds())
@@ -73,8 +74,10 @@ async def engine(
             tasks = Tasks()
             try:
                 workforce.start(tasks, directories)
+                on_sale = OnSale(settings, directories)
+                tasks.start("catalogue", on_sale.run())
                 parts = _api_parts(storage.store, workforce, tasks)
-                ports = api_ports(basis, catalogue, parts)
+                ports = api_ports(basis, on_sale, parts)
                 yield Engine(ports, workforce.dispatcher, tasks.failed)
                 await workforce.drain(tasks)
             finally:
@@ -101,6 +104,7 @@ def _api_parts(store: SqliteEventStore, workforce: Workforce, tasks: Tasks) -> A
         _vitals(store, workforce, tasks),
         head,
         ASYNCAPI_PAGE.read_bytes,
+        workforce.sync,
     )
 
 

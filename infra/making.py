@@ -16,6 +16,8 @@ from domain.routing.policy import AttemptLimits
 from domain.routing.routes import Routes, RoutingPolicy
 from domain.webhooks.retry import RetryPolicy
 from infra.directories import Directories
+from infra.known_offers import KnownOffers
+from infra.model_lists import model_lists
 from infra.offers import build_providers
 from infra.own_keys import OwnKeyBuilder
 from infra.settings import Settings
@@ -24,6 +26,7 @@ from infra.tokenizers import token_counter
 from infra.version import VERSION
 from workers.attempts import AttemptEngine
 from workers.breakers import BreakerKeeper
+from workers.catalogue_sync import CatalogueSync, SyncPorts
 from workers.dispatch import Dispatcher, DispatchLimits
 from workers.health import HealthRecorder
 from workers.node_health import NodeHealth
@@ -66,6 +69,20 @@ def make_health(basis: Basis) -> NodeHealth:
         HealthRecorder(store, clock, basis.node_id),
         BreakerKeeper(basis.directories.breakers, store, clock, basis.node_id, policy),
     )
+
+
+def make_sync(basis: Basis, session: HttpSession) -> CatalogueSync:
+    """What reads providers' lists from this node."""
+    settings, storage, directories = basis.settings, basis.storage, basis.directories
+    ports = SyncPorts(
+        storage.store,
+        storage.clock,
+        KnownOffers(settings, directories.feeds).of,
+        directories.feeds_follower.reached,
+        random.random,
+    )
+    lists = model_lists(settings, session)
+    return CatalogueSync(ports, lists, settings.catalogue.sync_interval, basis.node_id)
 
 
 def make_routes(basis: Basis, health: NodeHealth) -> Routes:

@@ -7,7 +7,9 @@ from adapters.providers.http import HttpProvider
 from adapters.providers.own_timeouts import OwnTimeouts, TimedProvider
 from adapters.providers.session import HttpSession
 from adapters.providers.simulator import Simulator
-from domain.catalog.catalogue import Catalogue
+from domain.catalog.catalogue import Catalogue, Model
+from domain.catalog.feeds import Feed
+from domain.catalog.overlay import overlaid
 from domain.ports.clock import Clock
 from domain.ports.provider import Provider
 from infra.configured_models import configured_model
@@ -15,15 +17,16 @@ from infra.model_data.loading import known_aliases, known_makers, known_models
 from infra.providers.wires import build_wire
 from infra.settings import ProviderSettings, Settings
 
+NO_FEEDS: Mapping[str, Feed] = {}
 
-def build_catalogue(settings: Settings) -> Catalogue:
-    """The catalogue of what is known and of the settings. Raises `InvalidCatalogue`."""
-    known = {model.id: model for model in known_models()}
-    configured = {
-        name: configured_model(name, model, known.get(name))
-        for name, model in settings.models.items()
-    }
-    models = {**configured, **{name: one for name, one in known.items() if name not in configured}}
+
+def build_catalogue(settings: Settings, feeds: Mapping[str, Feed] = NO_FEEDS) -> Catalogue:
+    """The catalogue of what is known, of the settings and of what providers' lists told.
+
+    Raises `InvalidCatalogue`.
+    """
+    aliases = {**known_aliases(), **settings.aliases}
+    models = {one.id: one for one in overlaid(base_models(settings), feeds, aliases)}
     usual = {
         alias: name
         for alias, name in known_aliases().items()
@@ -36,6 +39,16 @@ def build_catalogue(settings: Settings) -> Catalogue:
         strategy="order" if settings.routing.strategy == "order" else "price",
         makers=known_makers(),
     )
+
+
+def base_models(settings: Settings) -> tuple[Model, ...]:
+    """What is known of models without the lists of providers; what is set comes first."""
+    known = {model.id: model for model in known_models()}
+    configured = {
+        name: configured_model(name, model, known.get(name))
+        for name, model in settings.models.items()
+    }
+    return (*configured.values(), *(one for name, one in known.items() if name not in configured))
 
 
 def build_providers(

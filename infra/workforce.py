@@ -27,11 +27,13 @@ from infra.making import (
     make_health,
     make_routes,
     make_running,
+    make_sync,
     webhook_sender,
 )
 from infra.metrics import EventCounter
 from infra.tasks import Tasks
 from workers.attached import InteractiveRuns
+from workers.catalogue_sync import CatalogueSync
 from workers.dispatch import Dispatcher
 from workers.node_health import NodeHealth
 from workers.probes import Prober
@@ -60,8 +62,10 @@ class Workforce:
     watch: StreamWatch
     health: NodeHealth
     prober: Prober
+    sync: CatalogueSync
     counter: EventCounter
     resolver: ThreadPoolResolver
+    syncs: bool
 
     def start(self, tasks: Tasks, directories: Directories) -> None:
         """Starts everything; directories first, so that nobody decides on an old one."""
@@ -76,6 +80,8 @@ class Workforce:
         tasks.start("watch", self.watch.run())
         tasks.start("health", self.health.run())
         tasks.start("probes", self.prober.run())
+        if self.syncs:
+            tasks.start("catalogue sync", self.sync.run())
         tasks.start("metrics", self.counter.run())
 
     async def drain(self, tasks: Tasks) -> None:
@@ -127,8 +133,10 @@ async def build_workforce(basis: Basis, store: SqliteEventStore) -> AsyncIterato
                 StreamWatch(source),
                 health,
                 make_prober(basis, session, health),
+                make_sync(basis, session),
                 EventCounter(source, CollectorRegistry()),
                 resolver,
+                basis.settings.catalogue.enabled,
             )
     finally:
         await session.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeVar
 
-from domain.catalog.events import PriceBookPublished, PricedOffer
+from domain.catalog.events import ModelKind, PriceBookPublished, PricedOffer
 from domain.catalog.names import Named, Names
 from domain.catalog.offers import Offer
 from domain.catalog.price_books import price_book
@@ -18,17 +18,6 @@ from domain.catalog.suggestions import Suggestions
 from domain.errors import InvalidRequest, NotFound
 from domain.inference.events import Endpoint
 
-ModelKind = Literal[
-    "chat",
-    "embedding",
-    "image",
-    "audio",
-    "moderation",
-    "rerank",
-    "video",
-    "realtime",
-    "document",
-]
 Strategy = Literal["price", "order"]
 
 KIND_OF_ENDPOINT: Mapping[Endpoint, ModelKind] = {

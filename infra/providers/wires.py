@@ -12,6 +12,7 @@ from adapters.providers.bedrock.credentials import (
     BotocoreMissing,
     Credentials,
     DefaultChain,
+    Signer,
 )
 from adapters.providers.bedrock.wire import BedrockWire
 from adapters.providers.chat_quirks import NO_QUIRKS
@@ -193,6 +194,11 @@ def _vertex(provider: ProviderSettings) -> Wire:
 def _bedrock(provider: ProviderSettings) -> Wire:
     region = provider.setting("region")
     return BedrockWire(region, _aws_credentials(provider), base_url=provider.base_url)
+
+
+def aws_signer(provider: ProviderSettings) -> Signer:
+    """What signs requests to AWS in the provider's region."""
+    return Signer(_aws_credentials(provider), provider.setting("region"))
 
 
 def _aws_credentials(provider: ProviderSettings) -> Credentials:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from domain.catalog.catalogue import ModelKind
+from domain.catalog.events import ModelKind
 from infra.settings.section import Section
 from infra.settings.values import UsdPerMillion, UsdPerRequest
 

@@ -24,6 +24,7 @@ from infra.settings.section import Section, require_none
 from infra.settings.sections import (
     AttemptSettings,
     BreakerSettings,
+    CatalogueSettings,
     DispatchSettings,
     LimitSettings,
     LoggingSettings,
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     attempts: AttemptSettings = AttemptSettings()
     breaker: BreakerSettings = BreakerSettings()
     probes: ProbeSettings = ProbeSettings()
+    catalogue: CatalogueSettings = CatalogueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
     storage: StorageSettings = StorageSettings()

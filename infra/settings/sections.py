@@ -104,6 +104,16 @@ class ProbeSettings(Section):
     timeout: Duration = Field(default=30.0, description="For one answer.")
 
 
+class CatalogueSettings(Section):
+    """How providers' own lists of models and prices are followed."""
+
+    enabled: bool = Field(default=True, description="Whether they are read on schedule.")
+    sync_interval: Duration = Field(
+        default=3600.0, description="Between two readings of one list, a tenth more or less."
+    )
+    timeout: Duration = Field(default=60.0, description="For one list, with all its pages.")
+
+
 class WebhookSettings(Section):
     """How webhooks are delivered."""
 

@@ -80,7 +80,9 @@ class Signer:
         self._looking = asyncio.Lock()
         self._absent_until = 0.0
 
-    async def signed(self, url: str, headers: Mapping[str, str], content: bytes) -> dict[str, str]:
+    async def signed(
+        self, url: str, headers: Mapping[str, str], content: bytes, method: str = "POST"
+    ) -> dict[str, str]:
         """`headers` with the proof, which holds for `url` as it stands: it must go out unchanged.
 
         Raises `ProviderFailure` ("auth") when there are no credentials.
@@ -90,7 +92,7 @@ class Signer:
         from botocore.auth import SigV4Auth  # noqa: PLC0415  an optional library
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
-        request = AWSRequest(method="POST", url=url, data=content, headers=dict(headers))
+        request = AWSRequest(method=method, url=url, data=content, headers=dict(headers))
         key = await self._key(self._credentials)
         SigV4Auth(key, _SERVICE, self._region).add_auth(request)
         return dict(request.headers.items())

@@ -1,0 +1,1 @@
+"""Reading providers' own lists of models, each shape into one."""
