@@ -108,7 +108,7 @@ def _inquiry(
 
 
 async def _prices(ports: ApiPorts, choice: Choice) -> str:
-    return await pinned(ports.store, ports.prices, ports.catalogue.price_book(choice.model))
+    return await pinned(ports.store, ports.prices, choice.book)
 
 
 async def _fallback(ports: ApiPorts, choice: Choice) -> Fallback:

@@ -9,7 +9,7 @@ from api.ports import ApiPorts
 from api.preferences import Asking
 from domain.access.provider_keys.directory import OwnKeys
 from domain.catalog.catalogue import Model, Resolved
-from domain.catalog.events import PricedOffer
+from domain.catalog.events import PriceBookPublished, PricedOffer
 from domain.errors import InvalidRequest
 from domain.inference.admission import output_limit
 from domain.inference.events import Endpoint, OfferRef
@@ -26,13 +26,15 @@ ROUTED_MODELS = 3
 class Choice:
     """A model that may answer, its offers in order, and the most output tokens it can bring.
 
-    `sold` are those of the offers that we are paid for.
+    `sold` are those of the offers that we are paid for; `book` has their prices, of the moment of
+    the choice: what is on sale may change before the job is accepted.
     """
 
     model: Model
     refs: tuple[OfferRef, ...]
     sold: tuple[PricedOffer, ...]
     output_tokens: int
+    book: PriceBookPublished
 
     def hold(self, input_tokens: int) -> int:
         """The most that an answer can cost, in picodollars."""
@@ -110,7 +112,8 @@ def _choice(ports: ApiPorts, inquiry: Inquiry, resolved: Resolved) -> Choice:
     sold = tuple(
         by_ref[one.provider, one.native_id] for one in ordered.candidates if one.own_key is None
     )
-    return Choice(model, ordered.offers, sold, output_tokens)
+    book = ports.catalogue.price_book(model)
+    return Choice(model, ordered.offers, sold, output_tokens, book)
 
 
 def _candidates(ports: ApiPorts, resolved: Resolved, inquiry: Inquiry) -> list[Candidate]:
