@@ -3,11 +3,10 @@
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from api import interactive
 from api.auth import Authenticated
-from api.ending import AnsweredAtTheEnd
+from api.ending import AnsweredAtTheEnd, Application
 from api.errors import add_error_handlers
 from api.hot import COLLECTION, MEMBER, Endpoint, HotRoutes
 from api.openapi import add_hot_routes, operation_id
@@ -32,11 +31,12 @@ DESCRIPTION = (
 )
 
 
-def create_app(ports: ApiPorts) -> ASGIApp:
+def create_app(ports: ApiPorts) -> Application:
     """The application over these ports; it owns none of them."""
     rest = create_api(ports)
     app = Authenticated(HotRoutes(rest, rest, _posts(), jobs.get_job), ports)
-    return RequestIds(AnsweredAtTheEnd(BoundedBodies(app, ports.limits)), ports.ids)
+    ending = AnsweredAtTheEnd(BoundedBodies(app, ports.limits))
+    return Application(RequestIds(ending, ports.ids), ending)
 
 
 def create_api(ports: ApiPorts) -> FastAPI:

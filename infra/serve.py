@@ -8,7 +8,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
-from typing import Any, Protocol
+from math import ceil
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 import uvicorn
@@ -17,7 +18,8 @@ from starlette.types import ASGIApp
 from infra.logs import configure_logs
 from infra.settings import Settings
 
-# Open connections (long polls, live timelines) get this long at a shutdown.
+# What only waits (long polls, live timelines) gets this long at a shutdown; answers that are being
+# made get the time that running jobs get beside it.
 CLOSE_SECONDS = 5
 # Beyond these and the time that running jobs get, whatever has not ended by then hangs.
 PATIENCE_SECONDS = 35.0
@@ -39,7 +41,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: ASGIApp) -> _Server:
+def _server(app: ASGIApp, drain_seconds: float) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
@@ -52,9 +54,18 @@ def _server(app: ASGIApp) -> _Server:
             proxy_headers=False,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=CLOSE_SECONDS,
+            timeout_graceful_shutdown=CLOSE_SECONDS + ceil(drain_seconds),
         )
     )
+
+
+@runtime_checkable
+class Waits(Protocol):
+    """An application with requests that only wait."""
+
+    def end_waits(self) -> None:
+        """Cuts them off."""
+        ...
 
 
 class Node(Protocol):
@@ -83,11 +94,13 @@ async def serve(
     because a service hangs, is ended as if it were killed.
     """
     configure_logs(settings)
-    patience_seconds += CLOSE_SECONDS + settings.dispatch.drain_timeout
+    drain_seconds = settings.dispatch.drain_timeout
+    patience_seconds += CLOSE_SECONDS + 2 * drain_seconds
     with _bound(settings) as sockets:
         async with open_node() as running:
-            server = _server(running.app)
-            _end_on_signals(server, patience_seconds)
+            app = running.app
+            server = _server(app, drain_seconds)
+            _end_on_signals(server, app, patience_seconds)
             serving = asyncio.create_task(server.serve(sockets))
             await _until_started(server, serving)
             # What lives now lives as long as the process: the collector need not look at it again.
@@ -126,15 +139,19 @@ async def _until_started(server: _Server, serving: asyncio.Task[None]) -> None:
         await asyncio.sleep(0.005)
 
 
-def _end_on_signals(server: _Server, patience_seconds: float) -> None:
+def _end_on_signals(server: _Server, app: object, patience_seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+
     def ask_to_end() -> None:
         server.should_exit = True
+        if isinstance(app, Waits):
+            loop.call_later(CLOSE_SECONDS, app.end_waits)
         giving_up = threading.Timer(patience_seconds, _end_now)
         giving_up.daemon = True
         giving_up.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ask_to_end)
+        loop.add_signal_handler(number, ask_to_end)
 
 
 def _end_now() -> None:

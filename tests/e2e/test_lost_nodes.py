@@ -94,3 +94,25 @@ async def test_a_gentle_end_lets_requests_finish(
         reply = await asked
     assert reply.status == 200
     assert reply.json["choices"][0]["message"]["content"] == "in time"
+
+
+async def test_a_long_answer_is_let_end_and_a_long_poll_is_not_waited_for(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    """Beyond the five seconds that connections get which only wait."""
+    upstream.default = answer("in time", delay=7.0)
+    async with (
+        engine_process(tmp_path, configuration(upstream.base_url)) as process,
+        client(process.base_url, ADMIN_KEY) as admin,
+    ):
+        owner = await admin.account()
+        asked = asyncio.create_task(owner.post("/v1/chat/completions", {**BODY, "stream": True}))
+        await in_flight(upstream, 1)
+        job_id = (await owner.get("/v1/jobs")).json["data"][0]["id"]
+        polled = asyncio.create_task(owner.get(f"/v1/jobs/{job_id}?wait=60"))
+        await asyncio.sleep(0.2)
+        assert await process.stop() == 0
+        reply, poll = await asked, await polled
+    assert reply.status == 200
+    assert reply.body.endswith(b"data: [DONE]\n\n")
+    assert (poll.status, poll.error["code"]) == (503, "service_unavailable")
