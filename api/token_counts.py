@@ -62,34 +62,41 @@ async def count_asked(ports: ApiPorts, endpoint: Endpoint, body: dict[str, Any])
 
 
 def count_schemas() -> dict[str, Schema]:
-    """The schemas of the bodies, by name."""
+    """The schemas of bodies and answers, by name."""
     _, schemas = msgspec.json.schema_components(_SHAPES.values(), ref_template=REF + "{name}")
-    return schemas
+    told = {"object": {"const": "response.input_tokens"}}
+    return {**schemas, "MessageTokens": _answer({}), "ResponseTokens": _answer(told)}
 
 
 def count_paths() -> dict[str, dict[str, Any]]:
     """The operations, for the OpenAPI document."""
-    messages = _operation("count_message_tokens", MESSAGES_PATH, "MessagesToCount", {})
-    told = {"object": {"const": "response.input_tokens"}}
-    responses = _operation("count_response_tokens", RESPONSES_PATH, "ResponsesToCount", told)
-    return {MESSAGES_PATH: messages, RESPONSES_PATH: responses}
+    return {
+        MESSAGES_PATH: _operation("message", MESSAGES_PATH, "MessagesToCount", "MessageTokens"),
+        RESPONSES_PATH: _operation(
+            "response", RESPONSES_PATH, "ResponsesToCount", "ResponseTokens"
+        ),
+    }
 
 
-def _operation(name: str, path: str, body: str, told: Schema) -> dict[str, Any]:
-    error = _content(reference("AnthropicError" if is_anthropic(path) else "Error"))
+def _answer(told: Schema) -> Schema:
     fields = {"input_tokens": _NUMBER, **told}
-    answer = {"type": "object", "required": list(fields), "properties": fields}
+    return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def _operation(kind: str, path: str, body: str, answer: str) -> dict[str, Any]:
+    error = _content(reference("AnthropicError" if is_anthropic(path) else "Error"))
+    told = _content(reference(answer))
     header = {SOURCE_HEADER: {"schema": {"enum": ["tokenizer", "estimate"]}}}
     refusals = ("400", "401", "403", "404", "413", "503")
     return {
         "tags": ["Inference"],
-        "operationId": name,
+        "operationId": f"count_{kind}_tokens",
         "summary": "The input tokens of a request that is not sent",
         "description": "Counted here: by the model's own tokeniser where it is installed, else "
         f"as likely as can be; `{SOURCE_HEADER}` says which. It costs nothing.",
         "requestBody": {"required": True, "content": _content(reference(body))},
         "responses": {
-            "200": {"description": "The count", "headers": header, "content": _content(answer)},
+            "200": {"description": "The count", "headers": header, "content": told},
             **{status: {"description": "Refused", "content": error} for status in refusals},
         },
         "security": [{"HTTPBearer": []}, {"APIKeyHeader": []}],
