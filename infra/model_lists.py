@@ -28,16 +28,20 @@ def model_lists(settings: Settings, session: HttpSession) -> Mapping[str, ModelL
     return {name: one for name, one in found.items() if one is not None}
 
 
+def form_of(listing: ModelsFacts) -> ListForm:
+    """How the list is written."""
+    return ListForm(listing.shape, listing.items, _places(listing.price))
+
+
 def _list_of(provider: ProviderSettings, session: HttpSession, timeout: float) -> ModelList | None:
     listing = _listing(provider)
     if listing is None:
         return None
-    form = ListForm(listing.shape, listing.items, _places(listing.price))
     try:
         place = _place(provider, listing)
     except NoAddress:
         return None
-    return HttpModelList(session, place, form, timeout)
+    return HttpModelList(session, place, form_of(listing), timeout)
 
 
 def _listing(provider: ProviderSettings) -> ModelsFacts | None:

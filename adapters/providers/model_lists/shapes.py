@@ -28,7 +28,7 @@ _CONTEXT = (
 )
 _OUTPUT = (
     *("max_output_tokens", "max_completion_tokens", "top_provider.max_completion_tokens"),
-    *("max_output_length", "metadata.max_tokens", "limits.max_output_tokens"),
+    *("max_output_length", "metadata.max_tokens", "limits.max_output_tokens", "max_tokens"),
 )
 _ONE = Decimal(1)
 
