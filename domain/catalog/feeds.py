@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from domain.catalog.events import (
     FEED_EVENTS,
+    ListedPrices,
     OfferDelisted,
     OfferRelisted,
     OffersSynced,
@@ -41,11 +42,13 @@ class Delisting:
 class Feed:
     """One provider; `seen` are the offers on its last good list.
 
-    `days` are those on which the offers were told, `version` is that of the stream.
+    `days` are those on which the offers were told, `last` the last prices of each, also of what is
+    unpriced or gone; `version` is that of the stream.
     """
 
     offers: dict[str, SyncedOffer] = field(default_factory=dict)
     days: dict[str, str] = field(default_factory=dict)
+    last: dict[str, ListedPrices] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     quarantined: dict[str, QuarantinedPrice] = field(default_factory=dict)
@@ -60,6 +63,7 @@ class Feed:
             self,
             offers=dict(self.offers),
             days=dict(self.days),
+            last=dict(self.last),
             seen=set(self.seen),
             gone=set(self.gone),
             quarantined=dict(self.quarantined),
@@ -137,6 +141,8 @@ def _put(feed: Feed, offers: tuple[SyncedOffer, ...], at: int) -> None:
     day = datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
     for offer in offers:
         feed.offers[offer.native_id] = offer
+        if offer.prices is not None:
+            feed.last[offer.native_id] = offer.prices
         feed.days[offer.native_id] = day
         feed.seen.add(offer.native_id)
         feed.gone.discard(offer.native_id)

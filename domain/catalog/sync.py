@@ -142,7 +142,12 @@ def _in_known_unit(entries: Mapping[str, ListedOffer], known: Known) -> bool:
 
 
 def _usual(native_id: str, known: Known) -> ListedPrices | None:
-    """What the offer costs by all that is known before this list."""
+    """What the offer costs, or did when last it had a price, by all that was known before."""
+    in_force = _in_force(native_id, known)
+    return known.feed.last.get(native_id) if in_force is None else in_force
+
+
+def _in_force(native_id: str, known: Known) -> ListedPrices | None:
     base, before = known.offers.get(native_id), known.feed.offers.get(native_id)
     shipped = None if base is None else prices_of(base.offer)
     if before is None or before.prices is None or (base is not None and base.is_configured):
@@ -164,7 +169,7 @@ def _judged(entry: ListedOffer, known: Known, tells_prices: bool, believed: bool
         return _with_prices(offer, prices, base, before)
     kept = None if before is None else before.prices
     held = QuarantinedPrice(
-        offer=replace(offer, prices=prices), old=_usual(native_id, known), why=why
+        offer=replace(offer, prices=prices), old=_in_force(native_id, known), why=why
     )
     if not believed and not _differs(prices, _usual(native_id, known)):
         return _with_prices(offer, kept, base, before)
