@@ -30,7 +30,9 @@ async def one_job_later(folder: Path) -> Settings:
         client(process.base_url, ADMIN_KEY) as admin,
     ):
         owner = await admin.account()
-        await owner.finished(await owner.submit())
+        job_id = await owner.submit()
+        await owner.finished(job_id)
+        assert await owner.charges(job_id)  # the read models have taken it in
         assert await process.stop() == 0
         return load_settings(
             process.config_path, data_dir=process.data, bootstrap_admin_key=ADMIN_KEY

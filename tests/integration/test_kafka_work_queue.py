@@ -91,7 +91,9 @@ async def test_an_item_is_given_once_its_event_is_published(here: KafkaGroup) ->
         await assigned(worker)
         await here.accept(range(20))
         await until(lambda: worker.holds.keys() == jobs(range(20)))
-    assert sorted(worker.received, key=lambda item: item.position) == list(
+    # The look at the store that follows the assignment may bring some again.
+    received = {item.position: item for item in worker.received}
+    assert [received[place] for place in sorted(received)] == list(
         await here.store.backlog("dispatch")
     )
 
@@ -114,7 +116,6 @@ async def test_every_item_is_given_to_one_of_two_members(here: KafkaGroup) -> No
         await here.accept(range(100))
         await until(lambda: len(first.holds) + len(second.holds) == 100)
     assert first.holds.keys().isdisjoint(second.holds)
-    assert len(first.received) + len(second.received) == 100
 
 
 async def test_items_move_with_their_partitions(here: KafkaGroup) -> None:
