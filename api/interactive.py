@@ -18,11 +18,11 @@ from api.answers import (
     streamed_whole,
 )
 from api.auth import Caller, authenticate, ports_of
-from api.idempotency import id_for, idempotency_key
+from api.idempotency import idempotency_key
 from api.inference_bodies import metadata_of
 from api.job_requests import read_document
 from api.preferences import without_routing
-from api.replays import replay
+from api.replays import made_under, replay
 from api.requests import body_of, request_id_of
 from api.streamed import RUN_LOST, Batch, StreamedAnswer, until_left
 from api.submission import input_hash_of
@@ -55,10 +55,13 @@ async def serve_body(
     """The same for a body that was read."""
     ports, stream = ports_of(request), _is_streamed(endpoint, body)
     key = idempotency_key(request.headers.get("idempotency-key"))
-    job_id = id_for(ports, caller.account_id, Kind.JOB, key)
     input_hash = await input_hash_of(ports, caller, {"endpoint": endpoint, "body": body})
-    if key is not None and (made := await ports.store.read_stream(job_id)):
-        return await replay(request, caller, made, input_hash, body, stream=stream)
+    if key is None:
+        job_id = ports.ids.new(Kind.JOB)
+    else:
+        job_id, made = await made_under(ports, caller.account_id, key, input_hash)
+        if made:
+            return await replay(request, caller, made, input_hash, body, stream=stream)
     asked = _asked(endpoint, body, caller.key.on_disconnect, is_repeatable=key is not None)
     accepted = await admit(ports, caller, asked, job_id, input_hash)
     try:

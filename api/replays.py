@@ -16,13 +16,61 @@ from api.streamed import until_gone
 from domain.errors import NotFound
 from domain.event import Event, Recorded
 from domain.execute import fold
-from domain.inference.events import JobAccepted, JobCompleted
+from domain.ids import Kind, derived_id
+from domain.inference.events import (
+    Failure,
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+)
 from domain.inference.state import evolve
 from domain.inference.view import failure_told, head_of
 
 History = tuple[Recorded[Event], ...]
 # How long a wait goes on before it asks again whether its key still holds.
 KEY_CHECK_SECONDS = 0.5
+# So often a request may be made again under its key.
+MAX_TRIES = 50
+
+
+async def made_under(
+    ports: ApiPorts, account_id: str, key: str, input_hash: str
+) -> tuple[str, History]:
+    """The request that was made under an Idempotency-Key, or the id of the one to be made.
+
+    One that failed for a reason that may pass, or that was given up with nothing sent, leaves the
+    key free: who repeats a request after such a failure wants the answer. Raises
+    `IdempotencyMismatch` when the input was another.
+    """
+    made: History = ()
+    for number in range(MAX_TRIES):
+        again = (str(number),) if number else ()
+        job_id = derived_id(Kind.JOB, account_id, key, *again)
+        made = await ports.store.read_stream(job_id)
+        if not made:
+            break
+        _require_same_input(made, input_hash)
+        if not _may_be_made_again(made):
+            break
+    return job_id, made
+
+
+def _require_same_input(made: History, input_hash: str) -> JobAccepted:
+    accepted = made[0].event
+    require_same(isinstance(accepted, JobAccepted) and accepted.input_hash == input_hash)
+    assert isinstance(accepted, JobAccepted)  # noqa: S101 - said by the line above
+    return accepted
+
+
+def _may_be_made_again(made: History) -> bool:
+    match made[-1].event:
+        case JobFailed(failure=Failure(status_code=status)):
+            return status >= 500 or status == 429
+        case JobCancelled(usage=None):
+            return True
+        case _:
+            return False
 
 
 async def replay(
@@ -39,9 +87,7 @@ async def replay(
     Raises `IdempotencyMismatch` when it was another request, and `NotFound` when its answer was
     not kept.
     """
-    ports, accepted = ports_of(request), made[0].event
-    require_same(isinstance(accepted, JobAccepted) and accepted.input_hash == input_hash)
-    assert isinstance(accepted, JobAccepted)  # noqa: S101 - said by the line above
+    ports, accepted = ports_of(request), _require_same_input(made, input_hash)
     watching = asyncio.create_task(until_gone(request.receive))
     try:
         ended = await _when_ended(ports, caller, accepted.job_id, watching)

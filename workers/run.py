@@ -222,7 +222,7 @@ class Run:
         return FailJob(self.lease_id, result.failure, result.attempts)
 
     async def _record_failure(self, attempt: AttemptRecord) -> None:
-        await self._execute(RecordFailedAttempt(self.lease_id, attempt))
+        await self._once_stored(lambda: self._execute(RecordFailedAttempt(self.lease_id, attempt)))
 
     async def _record_end(self, command: JobCommand) -> None:
         try:

@@ -53,6 +53,38 @@ async def test_a_failure_is_repeated_too(engine: RunningEngine, account: Account
     assert len(engine.upstream.requests) == 1
 
 
+async def test_a_failure_that_may_pass_leaves_the_key_free(
+    engine: RunningEngine, account: Account
+) -> None:
+    engine.upstream.default = error(503)
+    failed = await account.post(PATH, BODY, **KEY)
+    engine.upstream.default = answer("at last")
+    again = await account.post(PATH, BODY, **KEY)
+    assert (failed.status, again.status) == (502, 200)
+    assert "idempotent-replayed" not in again.headers
+    assert again.headers["x-gatewayz-job-id"] != failed.headers["x-gatewayz-job-id"]
+    third = await account.post(PATH, BODY, **KEY)
+    assert (third.body, third.headers["idempotent-replayed"]) == (again.body, "true")
+    other = await account.post(PATH, {**BODY, "seed": 1}, **KEY)
+    assert other.error["code"] == "idempotency_key_reused"
+
+
+async def test_a_client_that_gave_up_too_soon_may_ask_again(
+    engine: RunningEngine, account: Account
+) -> None:
+    engine.upstream.default = answer(delay=5)
+    asked = asyncio.create_task(account.post(PATH, BODY, **KEY))
+    async with asyncio.timeout(10):
+        while not engine.upstream.requests:
+            await asyncio.sleep(0.01)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    [job] = (await account.get("/v1/jobs")).json["data"]
+    assert (await account.finished(job["id"]))["status"] == "cancelled"
+    engine.upstream.default = answer("at last")
+    assert (await account.post(PATH, BODY, **KEY)).status == 200
+
+
 async def test_keys_of_two_accounts_never_meet(engine: RunningEngine, account: Account) -> None:
     other = await engine.account()
     first, second = await account.post(PATH, BODY, **KEY), await other.post(PATH, BODY, **KEY)
