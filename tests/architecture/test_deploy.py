@@ -150,7 +150,8 @@ def test_the_image_runs_as_a_user_that_policies_can_name() -> None:
 
 
 def test_a_process_has_the_time_to_drain() -> None:
-    longest = Settings().dispatch.drain_timeout + CLOSE_SECONDS + STOP_SECONDS
+    # Answers that are being made, and then the jobs that run.
+    longest = 2 * Settings().dispatch.drain_timeout + CLOSE_SECONDS + STOP_SECONDS
     before = max(one.get("preStopSeconds", 0) for one in values()["processes"].values())
     assert values()["terminationGracePeriodSeconds"] > longest + before
     for service in deploy.own_services().values():
