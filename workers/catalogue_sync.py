@@ -54,6 +54,10 @@ class CatalogueSync:
         self._ports, self._lists = ports, lists
         self._interval, self._node_id = interval, node_id
         self._slots = asyncio.Semaphore(AT_ONCE)
+        now, (low, high) = ports.clock.now(), FIRST_SECONDS
+        self._due_at = {
+            name: now + round(1000 * (low + ports.random() * (high - low))) for name in lists
+        }
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -62,26 +66,22 @@ class CatalogueSync:
 
     async def run(self) -> None:
         """Syncs on schedule until cancelled."""
-        ports, (low, high) = self._ports, FIRST_SECONDS
-        now = ports.clock.now()
-        due = {
-            name: now + round(1000 * (low + ports.random() * (high - low))) for name in self._lists
-        }
         while True:
-            now = ports.clock.now()
-            ready = [name for name, at in due.items() if at <= now]
-            for name in ready:
-                varied = self._interval * (1 + JITTER * (2 * ports.random() - 1))
-                due[name] = now + round(1000 * varied)
-            await self._each(ready)
             await asyncio.sleep(TICK_SECONDS)
+            await self.once()
 
-    async def _each(self, providers: list[str]) -> None:
-        """One provider's fault, even one of ours in reading it, is nobody else's."""
-        ended = await asyncio.gather(
-            *(self.sync(name) for name in providers), return_exceptions=True
-        )
-        for name, outcome in zip(providers, ended, strict=True):
+    async def once(self) -> None:
+        """Syncs every provider whose time has come.
+
+        One provider's fault, even one of ours in reading its list, is nobody else's.
+        """
+        ports, now = self._ports, self._ports.clock.now()
+        ready = [name for name, at in self._due_at.items() if at <= now]
+        for name in ready:
+            varied = self._interval * (1 + JITTER * (2 * ports.random() - 1))
+            self._due_at[name] = now + round(1000 * varied)
+        ended = await asyncio.gather(*map(self.sync, ready), return_exceptions=True)
+        for name, outcome in zip(ready, ended, strict=True):
             if isinstance(outcome, Exception):
                 log.error("catalogue.sync_failed", provider=name, exc_info=outcome)
 
