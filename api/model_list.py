@@ -1,5 +1,6 @@
 """The list of models, made once for a catalogue and then searched and joined in memory."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -89,7 +90,9 @@ class ModelFilter:
 
 
 # For as long as the catalogue is in use.
-_MADE: WeakKeyDictionary[Catalogue, dict[tuple[View, Available], ListedView]] = WeakKeyDictionary()
+_MADE: WeakKeyDictionary[Catalogue, dict[tuple[View, Available], asyncio.Future[ListedView]]] = (
+    WeakKeyDictionary()
+)
 SORTS: Mapping[Sort, Callable[[ListedRow], Any]] = {
     "name": lambda row: row.id,
     "price": lambda row: row.cheapest,
@@ -101,9 +104,11 @@ SORTS: Mapping[Sort, Callable[[ListedRow], Any]] = {
 async def view_of(catalogue: Catalogue, view: View, available: Available) -> ListedView:
     """One view of the models. All of them take a while to make: once, and beside other requests."""
     made = _MADE.setdefault(catalogue, {})
-    if (view, available) not in made:
-        made[view, available] = await run_in_threadpool(_made, catalogue, view, available)
-    return made[view, available]
+    making = made.get((view, available))
+    if making is None:
+        making = asyncio.ensure_future(run_in_threadpool(_made, catalogue, view, available))
+        made[view, available] = making
+    return await asyncio.shield(making)  # who leaves early leaves the others theirs
 
 
 def list_object(
