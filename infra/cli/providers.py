@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.common import EXIT_REFUSED, EXIT_UNUSABLE, ConfigOption, JsonOption, fail, loaded
+from infra.cli.common import (
+    DEFAULT_URL,
+    EXIT_REFUSED,
+    EXIT_UNUSABLE,
+    ApiKeyOption,
+    ConfigOption,
+    JsonOption,
+    UrlOption,
+    ask,
+    fail,
+    loaded,
+)
 from infra.cli.output import Column, show_list
 
 if TYPE_CHECKING:
@@ -30,6 +41,13 @@ CHECKED: dict[str, Column] = {
     "ms": "latency_ms",
     "what": lambda one: one["problem"] or one["note"] or "",
 }
+SYNCED: dict[str, Column] = {
+    "provider": "provider",
+    "result": lambda one: one["why"] or one["result"],
+    "offers": "offers",
+    "gone": "gone",
+    "quarantined": "quarantined",
+}
 NamesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]…", help="All that are usable without names.")
 ]
@@ -50,6 +68,24 @@ def list_(
         if provider.is_usable or not enabled
     ]
     show_list(as_json, rows, LISTED)
+
+
+@app.command()
+def sync(
+    name: Annotated[
+        str | None, typer.Argument(help="The provider; every one that has a list without it.")
+    ] = None,
+    accept_fewer: Annotated[
+        bool, typer.Option("--accept-fewer", help="Also a list that lost more than half.")
+    ] = False,
+    url: UrlOption = DEFAULT_URL,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Reads providers' own lists of models and prices now, at a running engine."""
+    body = {"provider": name, "accept_fewer": accept_fewer}
+    path = "/admin/catalogue/sync"
+    show_list(as_json, ask(url, api_key, lambda client: client.post(path, body))["data"], SYNCED)
 
 
 @app.command()
