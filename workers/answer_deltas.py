@@ -21,11 +21,12 @@ class AnswerDeltas:
 
     def __init__(self, surface: Surface, on_delta: OnDelta, clock: Clock) -> None:
         self._surface = surface
+        self._goes_on = surface if isinstance(surface, GoesOn) else None
         self._on_delta = on_delta
         self._clock = clock
         self._waiting: list[tuple[OfferRef, Delta]] = []
         # What was shown, while it is nothing but text; and how much of it is of earlier attempts.
-        self._said: list[str] | None = [] if isinstance(surface, GoesOn) else None
+        self._said: list[str] | None = None if self._goes_on is None else []
         self._before = ""
         self.begun_at: float | None = None
 
@@ -47,16 +48,16 @@ class AnswerDeltas:
 
     def going_on(self, request: Mapping[str, Any]) -> Body | None:
         """The request whose answer goes on from what was shown; None when it cannot."""
-        if self._said is None or not isinstance(self._surface, GoesOn):
+        if self._said is None or self._goes_on is None:
             return None
         self._before = "".join(self._said)
-        return self._surface.going_on(request, self._before)
+        return self._goes_on.going_on(request, self._before)
 
     def whole(self, body: Body) -> Body:
         """The body of the last attempt with what the earlier ones had shown before it."""
-        if not self._before or not isinstance(self._surface, GoesOn):
+        if not self._before or self._goes_on is None:
             return body
-        return self._surface.joined(self._before, body)
+        return self._goes_on.joined(self._before, body)
 
     def _take(self, offer: OfferRef, delta: Delta) -> None:
         if self.has_begun:
@@ -67,8 +68,8 @@ class AnswerDeltas:
             self.finish()
 
     def _hand_on(self, offer: OfferRef, delta: Delta) -> None:
-        if self._said is not None and isinstance(self._surface, GoesOn):
-            text = self._surface.plain_text(delta)
+        if self._said is not None and self._goes_on is not None:
+            text = self._goes_on.plain_text(delta)
             if text is None:
                 self._said = None
             elif text:
