@@ -26,14 +26,18 @@ UNPRICED = (
     "mcp_servers",
     "audio",
     "best_of",
+    "compound_custom",
     "enable_search",
     "inference_geo",
     "plugins",
     "prediction",
+    "preset",
     "search_parameters",
     "web_search_options",
 )
 STANDARD_TIERS = (None, "auto", "default", "standard_only")
+# Pictures and sound cost a multiple of text, and no usage tells how much of an answer they were.
+TEXT_ALONE = (None, ["text"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,8 @@ def _refuse_unpriced(body: Mapping[str, Any], place: str) -> None:
     named = next((field for field in UNPRICED if body.get(field) is not None), None)
     if named is None and body.get("service_tier") not in STANDARD_TIERS:
         named = "service_tier"
+    if named is None and body.get("modalities") not in TEXT_ALONE:
+        named = "modalities"
     if named is not None:
         raise _unpriced(named, place)
 

@@ -31,6 +31,8 @@ def blobs(engine: RunningEngine) -> list[Path]:
         {"best_of": 8},
         {"web_search_options": {}},
         {"search_parameters": {"mode": "on"}},
+        {"modalities": ["text", "image"]},
+        {"compound_custom": {"tools": {"enabled_tools": ["web_search"]}}},
         {"tools": [{"type": "web_search"}]},
     ],
     ids=str,
@@ -44,8 +46,9 @@ async def test_what_changes_the_price_unseen_is_refused(
     assert engine.head == head
 
 
-async def test_the_standard_tier_may_be_named(account: Account) -> None:
-    reply = await account.post("/v1/jobs", chat_with(service_tier="default"))
+async def test_what_is_standard_may_be_named(account: Account) -> None:
+    fields = {"service_tier": "default", "modalities": ["text"]}
+    reply = await account.post("/v1/jobs", chat_with(**fields))
     assert reply.status == 202
 
 
