@@ -56,6 +56,11 @@ class Offer:
     as_of: str | None = None
     disputed: tuple[OtherPrice, ...] = ()
 
+    @property
+    def puts_out_dearer_images(self) -> bool:
+        """Whether an image token of the answer costs more than one of text."""
+        return (self.output_image_picodollars or 0) > (self.output_picodollars or 0)
+
     def priced(self, model: str) -> PricedOffer:
         """What a job is rated by; an unknown price counts as zero, so ask first whether it is."""
         return PricedOffer(

@@ -1,5 +1,7 @@
 """Resolution of model names, and what is for sale."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.catalog.catalogue import Catalogue, InvalidCatalogue, Model, Strategy
@@ -74,6 +76,19 @@ def test_an_account_may_have_offers_of_more_providers_by_its_own_keys() -> None:
 def test_a_resolved_offer_carries_its_price() -> None:
     first = catalogue().resolve("alpha", CHAT).offers[0]
     assert (first.input_picodollars, first.output_picodollars) == (1_000_000, 2_000_000)
+
+
+@pytest.mark.parametrize(
+    "cheaper",
+    [
+        replace(CHEAP, native_id="alpha:batch"),
+        replace(CHEAP, native_id="alpha-draws", output_image_picodollars=usd("30.00")),
+    ],
+    ids=["at the price of a batch", "at the price of text"],
+)
+def test_what_costs_more_than_its_price_tells_is_not_sold(cheaper: Offer) -> None:
+    found = catalogue(Model(id="acme/alpha", offers=(cheaper, DEAR)))
+    assert providers(found) == ["h2"]
 
 
 def test_an_unknown_model_is_refused_with_names_that_are_close() -> None:
