@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from infra.model_data.rows import Prices, Row
+from infra.model_data.rows import Prices, Row, told_apart
 
 # Ten per cent apart, and a price is told with the other beside it.
 DISPUTED = Fraction(1, 10)
@@ -83,9 +83,9 @@ def _one(rows: Sequence[Row], report: Report) -> Merged | None:
 
 def _filled(first: Row, agreeing: Sequence[Row], rows: Sequence[Row]) -> Row:
     """What the believed source leaves open comes from those that agree with it on the price."""
-    prices = dict(first.prices)
+    prices = told_apart(first.prices)
     for row in agreeing:
-        prices = {**row.prices, **prices}
+        prices = {**told_apart(row.prices), **prices}
     tiers = first.tiers or next((row.tiers for row in agreeing if row.tiers), {})
     # Limits and abilities are better known to the sources after the first.
     ranked = sorted(rows, key=lambda row: row.source == "genai-prices")
@@ -94,7 +94,7 @@ def _filled(first: Row, agreeing: Sequence[Row], rows: Sequence[Row]) -> Row:
         native_id=_best_spelling(rows),
         kind=next((row.kind for row in ranked if row.kind), None),
         prices=prices,
-        tiers={start: {**prices, **tier} for start, tier in tiers.items()},
+        tiers={start: {**prices, **told_apart(tier)} for start, tier in tiers.items()},
         batch=first.batch or next((row.batch for row in agreeing if row.batch), {}),
         per_unit=first.per_unit or next((row.per_unit for row in rows if row.per_unit), {}),
         context_length=next((row.context_length for row in ranked if row.context_length), None),

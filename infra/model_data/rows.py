@@ -8,6 +8,7 @@ PICODOLLARS = Decimal(10**12)
 PER_MILLION = Decimal(10**6)
 
 Prices = dict[str, int]
+WHOLES = ("input", "output")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +60,11 @@ def per_unit(usd: Decimal | int | str) -> int:
 def per_token(usd_per_million: Decimal | str) -> int:
     """Picodollars a token for a price in USD per million tokens; else as `per_unit`."""
     return per_unit(Decimal(usd_per_million) / PER_MILLION)
+
+
+def told_apart(prices: Prices) -> Prices:
+    """Without zeros beside the input and the output: sources write them where they know nothing."""
+    return {name: price for name, price in prices.items() if price or name in WHOLES}
 
 
 def tiers_of(base: Prices, above: Mapping[int, Prices]) -> dict[int, Prices]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.model_data.merging import Merged
 from infra.model_data.naming import Names
-from infra.model_data.rows import Prices, Row
+from infra.model_data.rows import WHOLES, Prices, Row
 
 _SNAPSHOT = re.compile(r"-20\d{6}(?::|$)")
 MAIN_MODALITY = {"image": "image", "audio": "audio", "video": "video"}
@@ -97,7 +97,7 @@ def _offer(offer: Merged, model: Mapping[str, Any], days: Mapping[str, str]) -> 
         "native_id": row.native_id,
         **_named(row.prices, BY_TOKEN),
         "tiers": [
-            {"above_input_tokens": start, **_named(tier, IN_TIERS)}
+            {"above_input_tokens": start, **_named(_raised(row.prices, tier), IN_TIERS)}
             for start, tier in sorted(row.tiers.items())
             if "input" in tier and "output" in tier
         ],
@@ -129,6 +129,15 @@ def _named(prices: Prices, dimensions: Sequence[str]) -> dict[str, int]:
         f"{name}_picodollars": prices[name]
         for name in dimensions
         if name in prices and (name in ("input", "output") or prices[name] != _whole(name, prices))
+    }
+
+
+def _raised(base: Prices, tier: Prices) -> Prices:
+    """A tier in which what costs as much as its whole goes on doing so: with it, it is raised."""
+    return {
+        name: price
+        for name, price in tier.items()
+        if name in WHOLES or price != base.get(name) or price != _whole(name, base)
     }
 
 

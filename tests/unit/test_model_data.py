@@ -45,6 +45,22 @@ def test_no_price_is_out_of_bounds() -> None:
                 assert not price or MIN_PRICE <= price <= highest, offer
 
 
+def test_nothing_but_the_input_and_the_output_is_told_to_cost_nothing() -> None:
+    for _, offer in offers():
+        for prices in (offer, *offer.tiers):
+            apart = (*INPUTS[1:], *OUTPUTS[1:])
+            assert 0 not in [getattr(prices, f"{name}_picodollars") for name in apart], offer
+
+
+def test_what_thinking_costs_rises_with_the_output() -> None:
+    for _, offer in offers():
+        if offer.reasoning_picodollars is None:
+            thinking = [tier.reasoning_picodollars for tier in offer.tiers]
+            raised = [tier.output_picodollars for tier in offer.tiers]
+            for price, output in zip(thinking, raised, strict=True):
+                assert price is None or price >= output, offer
+
+
 def test_only_what_says_free_costs_nothing() -> None:
     for model, offer in offers():
         costs = offer.input_picodollars or offer.output_picodollars or offer.per_unit

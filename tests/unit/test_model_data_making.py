@@ -135,6 +135,14 @@ def test_a_source_that_agrees_fills_in_what_the_first_does_not_say() -> None:
     assert not offer.other
 
 
+def test_a_zero_beside_the_input_and_the_output_is_no_price() -> None:
+    first, second = row("genai-prices", 100_000), row("litellm", 100_000)
+    first.prices |= {"cache_read": 0, "reasoning": 0}
+    second.prices |= {"cache_read": 10_000}
+    found = one(first, second).row.prices
+    assert found == {"input": 100_000, "output": 100_000, "cache_read": 10_000}
+
+
 def test_a_source_that_disagrees_fills_in_no_price() -> None:
     second = row("litellm", 150_000)
     second.prices["cache_read"] = 10_000
