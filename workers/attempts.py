@@ -232,7 +232,8 @@ class AttemptEngine:
             request.tokens, model, request.body, surface.put_out(reply.body)
         )
         whole = reply.body if stream is None else stream.whole(reply.body)
-        body = surface.finished(whole, replace(request.head, model=model), usage)
+        head = request.head if model == request.head.model else replace(request.head, model=model)
+        body = surface.finished(whole, head, usage)
         if stream is not None:
             stream.finish()
         return replace(reply, body=body), usage

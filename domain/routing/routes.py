@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from domain.inference.events import OfferRef
 from domain.providers.health import HealthBoard
-from domain.routing.candidates import NO_PREFERENCES, Candidate, Preferences
+from domain.routing.candidates import FREE, NO_PREFERENCES, Candidate, Preferences
 from domain.routing.ordering import DEFAULT_TUNING, Ordered, Situation, Strategy, Tuning, order
 
 # Who leads is kept for so many models; what is forgotten is chosen anew.
@@ -58,6 +58,8 @@ class Routes:
 
         `strategy` is the caller's own choice, in place of the operator's.
         """
+        if len(candidates) == 1 and wanted is NO_PREFERENCES and not model.endswith(FREE):
+            return Ordered(tuple(candidates), ())  # there is nothing to choose
         chosen = strategy or self._policy.strategy
         offers = [candidate.offer for candidate in candidates]
         avoided = self._avoided(offers)
