@@ -11,7 +11,7 @@ from domain.access.provider_keys.directory import OwnKeys
 from domain.catalog.catalogue import Model, Resolved
 from domain.catalog.events import PriceBookPublished, PricedOffer
 from domain.errors import InvalidRequest
-from domain.inference.admission import output_limit
+from domain.inference.admission import output_limit, output_to_hold
 from domain.inference.events import Endpoint, OfferRef
 from domain.rating.rate import worst_case
 from domain.routing.candidates import NO_PREFERENCES, Candidate, Preferences, ProviderFacts
@@ -26,19 +26,21 @@ ROUTED_MODELS = 3
 class Choice:
     """A model that may answer, its offers in order, and the most output tokens it can bring.
 
-    `sold` are those of the offers that we are paid for; `book` has their prices, of the moment of
-    the choice: what is on sale may change before the job is accepted.
+    Money is set aside for `held_tokens` of output. `sold` are those of the offers that we are paid
+    for; `book` has their prices, of the moment of the choice: what is on sale may change before
+    the job is accepted.
     """
 
     model: Model
     refs: tuple[OfferRef, ...]
     sold: tuple[PricedOffer, ...]
     output_tokens: int
+    held_tokens: int
     book: PriceBookPublished
 
     def hold(self, input_tokens: int) -> int:
         """The most that an answer can cost, in picodollars."""
-        return worst_case(input_tokens, self.output_tokens, self.sold) if self.sold else 0
+        return worst_case(input_tokens, self.held_tokens, self.sold) if self.sold else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,8 @@ def _callable_models(ports: ApiPorts, inquiry: Inquiry) -> list[CallableModel]:
 
 def _choice(ports: ApiPorts, inquiry: Inquiry, resolved: Resolved) -> Choice:
     model, wanted = resolved.model, inquiry.wanted
-    output_tokens = output_limit(resolved, wanted.max_output_tokens, wanted.choices)
+    asked = (resolved, wanted.max_output_tokens, wanted.choices)
+    output_tokens, held_tokens = output_limit(*asked), output_to_hold(*asked)
     asking = inquiry.asking
     ordered = ports.routes.order(
         model.id,
@@ -113,7 +116,7 @@ def _choice(ports: ApiPorts, inquiry: Inquiry, resolved: Resolved) -> Choice:
         by_ref[one.provider, one.native_id] for one in ordered.candidates if one.own_key is None
     )
     book = ports.catalogue.price_book(model)
-    return Choice(model, ordered.offers, sold, output_tokens, book)
+    return Choice(model, ordered.offers, sold, output_tokens, held_tokens, book)
 
 
 def _candidates(ports: ApiPorts, resolved: Resolved, inquiry: Inquiry) -> list[Candidate]:

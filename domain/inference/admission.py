@@ -6,6 +6,8 @@ from domain.rating.estimate import tokens_to_hold
 
 # The output limit of a model that states none.
 DEFAULT_OUTPUT_TOKENS = 4_096
+# What such a model puts out for a caller who names no limit either is held for up to so many.
+UNTOLD_OUTPUT_TOKENS = 32_768
 
 
 def output_limit(resolved: Resolved, asked: int | None, choices: int) -> int:
@@ -23,6 +25,17 @@ def output_limit(resolved: Resolved, asked: int | None, choices: int) -> int:
             param="body.max_tokens",
         )
     return asked * choices
+
+
+def output_to_hold(resolved: Resolved, asked: int | None, choices: int) -> int:
+    """Output tokens to set money aside for: where nobody names a limit, none is sent on, and the
+    answer may be as long as the model's context has room for. Else as `output_limit`.
+    """
+    limit = output_limit(resolved, asked, choices)
+    if asked is not None or resolved.model.max_output_tokens is not None:
+        return limit
+    room = min(resolved.model.context_length or 0, UNTOLD_OUTPUT_TOKENS)
+    return max(limit, room * choices)
 
 
 def estimated_input(size: int) -> int:

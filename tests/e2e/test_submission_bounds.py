@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.client import Account, chat
-from tests.support.engine import RunningEngine
+from tests.support.engine import RunningEngine, running_engine
 
 LARGE = "word " * 20_000  # too large to stand inline in an event
 
@@ -50,6 +51,20 @@ async def test_what_is_standard_may_be_named(account: Account) -> None:
     fields = {"service_tier": "default", "modalities": ["text"]}
     reply = await account.post("/v1/jobs", chat_with(**fields))
     assert reply.status == 202
+
+
+async def test_where_nobody_names_a_limit_the_money_is_for_a_long_answer(tmp_path: Path) -> None:
+    """Nothing bounds it upstream, and what passes the hold is nobody's to pay but ours."""
+    offer = {"provider": "h1", "native_id": "endless", "input": "1.00", "output": "2.00"}
+    endless = {"context_length": 20_000, "offers": [offer]}
+    async with running_engine(tmp_path, more_models={"acme/endless": endless}) as engine:
+        account = await engine.account()
+        submission = chat()
+        submission["body"] = {**submission["body"], "model": "acme/endless"}
+        del submission["body"]["max_tokens"]
+        reply = await account.post("/v1/jobs", submission)
+        (first, *_) = (await account.get(f"/v1/jobs/{reply.json['id']}/events")).json["data"]
+    assert Decimal(first["data"]["hold_usd"]) >= Decimal("0.04")
 
 
 async def test_an_input_of_token_ids_is_held_for_by_their_number(account: Account) -> None:
