@@ -87,9 +87,12 @@ class Prober:
             await self.once()
 
     async def once(self) -> None:
-        """Probes every provider whose time has come."""
+        """Probes every provider whose time has come; a fault of ours in one stops no other."""
         due = [name for name in self._providers if self._is_due(name)]
-        await asyncio.gather(*(self._probe(name) for name in due))
+        ended = await asyncio.gather(*map(self._probe, due), return_exceptions=True)
+        for name, outcome in zip(due, ended, strict=True):
+            if isinstance(outcome, Exception):
+                log.error("probe.failed", provider=name, exc_info=outcome)
 
     def _is_due(self, provider: str) -> bool:
         ports, now = self._ports, self._ports.clock.now()

@@ -25,6 +25,7 @@ from infra.settings.providers import ProviderSettings
 
 NO_MODEL: Final = "gatewayz-check"
 _AT_ONCE: Final = 16
+_MOST_BYTES: Final = 32 * 2**20
 _LISTED: Final = ModelsFacts(path="/models")
 # Wires whose credential is no header that can be sent with any request.
 _SIGNED = frozenset({"bedrock-converse", "vertex"})
@@ -187,9 +188,17 @@ class _Probe:
             headers={"user-agent": "Gatewayz", **headers},
             allow_redirects=False,
         ) as response:
-            body = await response.read()
+            body = await _first_of(response.content)
         took = round((time.monotonic() - started) * 1000)
         return response.status, response.headers, body, took
+
+
+async def _first_of(content: aiohttp.StreamReader) -> bytes:
+    """The content as far as it is looked at: what goes on and on must not fill the memory."""
+    read = bytearray()
+    while len(read) < _MOST_BYTES and (chunk := await content.readany()):
+        read += chunk
+    return bytes(read)
 
 
 def _counted(content: bytes, items: str) -> str | None:

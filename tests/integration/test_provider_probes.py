@@ -34,9 +34,9 @@ class Stage:
     def __post_init__(self) -> None:
         self.keeper = BreakerKeeper(self.breakers, self.store, self.clock, "n1", BreakerPolicy())
         ports = ProbePorts(self.store, self.clock, self.health, self.keeper, lambda: 0.5)
-        self.prober = Prober(ports, {"h1": self._ask}, INTERVALS, "n1")
+        self.prober = Prober(ports, {"h1": self.ask}, INTERVALS, "n1")
 
-    async def _ask(self) -> ProbeResult | None:
+    async def ask(self) -> ProbeResult | None:
         self.asked += 1
         return None if self.outcome is None else ProbeResult(self.outcome, 12)
 
@@ -97,6 +97,17 @@ async def test_a_provider_with_traffic_is_never_asked(stage: Stage) -> None:
     for _ in range(20):
         stage.used()
         assert await stage.after(100) == 0
+
+
+async def test_a_probe_that_crashes_stops_no_other(stage: Stage) -> None:
+    async def crashes() -> ProbeResult | None:
+        raise RuntimeError("nobody foresaw it")
+
+    ports = ProbePorts(stage.store, stage.clock, stage.health, stage.keeper, lambda: 0.5)
+    both = Prober(ports, {"h0": crashes, "h1": stage.ask}, INTERVALS, "n1")
+    stage.clock.pass_seconds(120)
+    await both.once()
+    assert stage.asked == 1
 
 
 async def test_what_a_probe_says_is_recorded(stage: Stage) -> None:
