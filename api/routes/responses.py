@@ -27,7 +27,7 @@ from api.response_streams import StreamedResponse
 from api.submission import submit
 from domain.access.scopes import Scope
 from domain.dialects.responses.words import unsupported
-from domain.errors import Conflict, InvalidRequest, NotFound
+from domain.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from domain.execute import execute
 from domain.inference.commands import RequestCancel
 from domain.inference.decide import decide, stream_of
@@ -60,7 +60,10 @@ async def create_response(request: Request) -> Response:
 
 
 async def continued(ports: ApiPorts, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
-    """The body with what was said before in front, where it goes on with another response."""
+    """The body with what was said before in front, where it goes on with another response.
+
+    Raises `TooLarge` for more than could be sent at once: what goes on and on would have no bound.
+    """
     earlier = body.get("previous_response_id")
     given = body.get("input")
     if not isinstance(earlier, str) or not isinstance(given, str | list):
@@ -71,7 +74,13 @@ async def continued(ports: ApiPorts, caller: Caller, body: dict[str, Any]) -> di
         message = f"the previous response {earlier[:80]} is not to be found"
         code, param = "previous_response_not_found", "previous_response_id"
         raise NotFound(message, code=code, param=param) from error
-    return {**body, "input": [*before, *items_of(given)]}
+    items = [*before, *items_of(given)]
+    if len(_encode(items)) > ports.limits.max_body_bytes:
+        raise TooLarge(
+            "what was said before and the new input are larger than a request may be",
+            param="previous_response_id",
+        )
+    return {**body, "input": items}
 
 
 def _background(body: dict[str, Any]) -> Asked:

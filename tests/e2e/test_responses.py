@@ -62,6 +62,19 @@ async def test_a_response_is_answered_whole(
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Sending a large body")
+async def test_what_goes_on_is_bounded_as_a_request_is(
+    official: openai.AsyncOpenAI, engine: RunningEngine
+) -> None:
+    address = "data:image/png;base64," + "A" * (engine.engine.ports.limits.max_body_bytes * 2 // 3)
+    picture: Any = [{"type": "input_image", "image_url": address, "detail": "auto"}]
+    turn: Any = [{"role": "user", "content": picture}]
+    first = await official.responses.create(model="alpha", input=turn)
+    with pytest.raises(openai.APIStatusError) as refused:
+        await official.responses.create(model="alpha", previous_response_id=first.id, input=turn)
+    assert refused.value.status_code == 413
+
+
 async def test_a_response_is_streamed(official: openai.AsyncOpenAI) -> None:
     async with official.responses.stream(model="alpha", input="Hi.") as streamed:
         events = [event async for event in streamed]
