@@ -299,3 +299,10 @@ def test_every_known_unit_is_exact() -> None:
         if facts.models is not None and facts.models.price is not None:
             assert form(name).places.scale == Decimal(facts.models.price.scale)
             assert form(name).tells_prices
+
+
+@pytest.mark.parametrize("odd", ["a" * 300, "two\nlines", "nul\0"], ids=["long", "lines", "nul"])
+def test_what_can_be_no_id_is_no_entry(odd: str) -> None:
+    """An id is searched, recorded and listed on every node: an endless one is nobody's model."""
+    found = page("openai", {"data": [{"id": "gpt-9"}, {"id": odd}]}).offers
+    assert [offer.native_id for offer in found] == ["gpt-9"]

@@ -7,6 +7,7 @@ from typing import Any
 from domain.money import PICODOLLARS_PER_USD
 
 _MOST_TOKENS = 10**9
+_LONGEST_ID = 256
 
 
 def at(entry: Any, path: str) -> Any:
@@ -34,6 +35,13 @@ def text(entry: Any, *paths: str) -> str | None:
         if isinstance(value, str) and value:
             return value
     return None
+
+
+def model_id(entry: Any, *paths: str) -> str | None:
+    """The first of these that may be the id of a model: not endless, and printed as it is."""
+    found = text(entry, *paths)
+    fits = found is not None and len(found) <= _LONGEST_ID and found.isprintable()
+    return found if fits else None
 
 
 def texts(value: Any) -> tuple[str, ...]:

@@ -6,7 +6,15 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from adapters.providers.model_lists.facts import abilities, inputs_of, kind_of, outputs_of
-from adapters.providers.model_lists.fields import at, count, number, picodollars, text, texts
+from adapters.providers.model_lists.fields import (
+    at,
+    count,
+    model_id,
+    number,
+    picodollars,
+    text,
+    texts,
+)
 from domain.catalog.events import ListedPrices, ModelKind
 from domain.catalog.listing import ListedOffer
 
@@ -46,7 +54,7 @@ NO_PRICES = PricePlaces()
 
 def openai_entry(entry: Any, places: PricePlaces) -> ListedOffer | None:
     """An entry as OpenAI lists them, with what others add to it."""
-    native_id = text(entry, "id", "name")
+    native_id = model_id(entry, "id", "name")
     if native_id is None:
         return None
     values = {
@@ -84,7 +92,7 @@ def _is_free(entry: Any, native_id: str) -> bool:
 
 
 def _anthropic(entry: Any, _: PricePlaces) -> ListedOffer | None:
-    native_id = text(entry, "id")
+    native_id = model_id(entry, "id")
     if native_id is None:
         return None
     return ListedOffer(
@@ -97,7 +105,7 @@ def _anthropic(entry: Any, _: PricePlaces) -> ListedOffer | None:
 
 
 def _gemini(entry: Any, _: PricePlaces) -> ListedOffer | None:
-    name = text(entry, "name")
+    name = model_id(entry, "name")
     if name is None:
         return None
     methods = texts(at(entry, "supportedGenerationMethods"))
@@ -116,7 +124,7 @@ def _gemini(entry: Any, _: PricePlaces) -> ListedOffer | None:
 
 
 def _cohere(entry: Any, _: PricePlaces) -> ListedOffer | None:
-    native_id = text(entry, "name")
+    native_id = model_id(entry, "name")
     if native_id is None:
         return None
     endpoints = texts(at(entry, "endpoints"))
@@ -130,7 +138,7 @@ def _cohere(entry: Any, _: PricePlaces) -> ListedOffer | None:
 
 
 def _bedrock(entry: Any, _: PricePlaces) -> ListedOffer | None:
-    native_id = text(entry, "modelId")
+    native_id = model_id(entry, "modelId")
     if native_id is None:
         return None
     inputs, outputs = _bedrock_modalities(entry, "input"), _bedrock_modalities(entry, "output")
@@ -150,7 +158,7 @@ def _bedrock_modalities(entry: Any, way: str) -> tuple[str, ...]:
 
 def _ollama(entry: Any, _: PricePlaces) -> ListedOffer | None:
     """One of `/api/tags`, or of its list in OpenAI's shape."""
-    native_id = text(entry, "model", "name", "id")
+    native_id = model_id(entry, "model", "name", "id")
     if native_id is None:
         return None
     return ListedOffer(
@@ -199,7 +207,7 @@ def _dearest(prices: list[ListedPrices]) -> ListedPrices:
 
 def _near(entry: Any, _: PricePlaces) -> ListedOffer | None:
     """Each price is an amount and its own scale: `{"amount": 8, "scale": 7, "currency": "USD"}`."""
-    native_id = text(entry, "modelId", "id")
+    native_id = model_id(entry, "modelId", "id")
     if native_id is None:
         return None
     ways = {"input_picodollars": "inputCostPerToken", "output_picodollars": "outputCostPerToken"}
@@ -221,7 +229,7 @@ def _scaled(cost: Any) -> int | None:
 
 def _cloudflare(entry: Any, _: PricePlaces) -> ListedOffer | None:
     """Limits and prices are among `properties`, each price with its unit in words."""
-    native_id = text(entry, "name")
+    native_id = model_id(entry, "name")
     if native_id is None:
         return None
     listed = at(entry, "properties")
