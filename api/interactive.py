@@ -17,18 +17,18 @@ from api.answers import (
     serving_headers,
     streamed_whole,
 )
-from api.auth import Caller, authenticate, ports_of
+from api.auth import Caller, authenticate, ports_of, require_still_valid
 from api.idempotency import idempotency_key
 from api.inference_bodies import metadata_of
 from api.job_requests import read_document
 from api.preferences import without_routing
 from api.replays import made_under, replay
 from api.requests import body_of, request_id_of
-from api.streamed import RUN_LOST, Batch, StreamedAnswer, until_left
+from api.streamed import RUN_LOST, Batch, Listener, StreamedAnswer, until_left
 from api.submission import input_hash_of
 from domain.dialects.surface import Head
 from domain.dialects.surfaces import SURFACES
-from domain.errors import Conflict, DomainError, InvalidRequest
+from domain.errors import Conflict, DomainError, InvalidRequest, Unauthenticated
 from domain.ids import Kind
 from domain.inference.events import DisconnectPolicy, Endpoint, JobAccepted, JobCompleted
 from domain.inference.serving import served
@@ -144,8 +144,21 @@ async def _streamed(
     head = replace(head, model=served(accepted, first[0][0]).model)
     outgoing = SURFACES[accepted.endpoint].outgoing(body, head)
     return StreamedAnswer(
-        accepted.endpoint, outgoing, attached, first, deltas, headers, request_id_of(request)
+        accepted.endpoint, outgoing, attached, first, deltas, headers, _listener(request)
     )
+
+
+def _listener(request: Request) -> Listener:
+    ports, caller = ports_of(request), authenticate(request, "inference")
+
+    def is_welcome() -> bool:
+        try:
+            require_still_valid(ports, caller)
+        except Unauthenticated:
+            return False
+        return True
+
+    return Listener(request_id_of(request), is_welcome)
 
 
 async def _first(

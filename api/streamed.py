@@ -1,7 +1,8 @@
 """A streamed answer on its way to its client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
@@ -18,10 +19,19 @@ from domain.ports.interactive import Attached, RunLost
 Batch = Sequence[tuple[OfferRef, Delta]]
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who reads a stream: the request's id, and whether its key still opens the door."""
+
+    request_id: str
+    is_welcome: Callable[[], bool]
+
+
 class StreamedAnswer(StreamingResponse):
     """A response: events as they come, and the end once it is durable (promise P7).
 
-    What was begun is `first`, the rest is in `deltas`. A client that leaves is told to the run.
+    What was begun is `first`, the rest is in `deltas`. A client that leaves is told to the run; one
+    whose key has ended gets no more, as if it had left.
     """
 
     def __init__(
@@ -32,7 +42,7 @@ class StreamedAnswer(StreamingResponse):
         first: Batch,
         deltas: AsyncIterator[Batch],
         headers: Mapping[str, str],
-        request_id: str,
+        listener: Listener,
     ) -> None:
         super().__init__((), 200, headers, EVENT_STREAM)
         self._endpoint = endpoint
@@ -40,7 +50,7 @@ class StreamedAnswer(StreamingResponse):
         self._attached = attached
         self._first = first
         self._deltas = deltas
-        self._request_id = request_id
+        self._listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         watching = asyncio.create_task(until_left(receive, self._attached))
@@ -59,6 +69,10 @@ class StreamedAnswer(StreamingResponse):
         opening = frames(self._endpoint, self._outgoing.opening())
         await send(_part(opening + self._shown(self._first)))
         async for batch in self._deltas:
+            if not self._listener.is_welcome():
+                self._attached.left()
+                await send(_part(self._error(KEY_ENDED), last=True))
+                return
             shown = self._shown(batch)
             if shown:
                 await send(_part(shown))
@@ -88,7 +102,7 @@ class StreamedAnswer(StreamingResponse):
             "code": failure.code,
             "message": failure.message,
             "param": None,
-            "request_id": self._request_id,
+            "request_id": self._listener.request_id,
         }
         body = error_body(self._endpoint, failure.status_code, error)
         return frames(self._endpoint, [body]) + last_frame(self._endpoint)
@@ -97,6 +111,7 @@ class StreamedAnswer(StreamingResponse):
 RUN_LOST = Failure(
     code="node_lost", message="the request was lost here before it ended", status_code=503
 )
+KEY_ENDED = Failure(code="api_key_revoked", message="this API key has ended", status_code=401)
 CRASHED = Failure(
     code="internal_error", message="something went wrong here; it was recorded", status_code=500
 )

@@ -126,3 +126,23 @@ async def test_what_the_provider_had_counted_till_then_stands(
     [charge] = await account.charges(job_id)
     assert (charge["usage"]["input_tokens"], charge["usage"]["output_tokens"]) == (900, 50)
     assert charge["usage"]["source"] == "estimate"
+
+
+async def test_a_key_that_is_revoked_gets_no_more_of_a_stream_and_pays_for_what_it_got(
+    engine: RunningEngine, account: Account
+) -> None:
+    made = await account.post("/v1/keys", {"name": "short-lived"})
+    client = account.with_key(made.json["api_key"])
+    engine.upstream.default = stream(words("one two three four five six"), gap=0.2)
+    asked = asyncio.create_task(client.post("/v1/chat/completions", {**BODY, "stream": True}))
+    async with asyncio.timeout(10):
+        while not engine.upstream.requests:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.7)
+    await account.post(f"/v1/keys/{made.json['key']['id']}/revoke")
+    reply = await asked
+    assert b'"code":"api_key_revoked"' in reply.body
+    assert b'finish_reason":"stop' not in reply.body
+    job = await account.finished(reply.headers["x-gatewayz-job-id"])
+    assert (job["status"], len(await account.charges(job["id"]))) == ("cancelled", 1)
+    assert engine.upstream.requests[0].disconnected
