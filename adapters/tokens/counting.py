@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import ceil
@@ -35,13 +36,16 @@ class LocalTokenCounter:
     def __init__(self, tokenizers: Sequence[Tokenizer], shelf: Shelf) -> None:
         self._tokenizers = tokenizers
         self._shelf = shelf
+        # Of its own: counting costs a caller nothing, and must not take the threads of the others.
+        self._threads = ThreadPoolExecutor(1, "tokens")
 
     async def count(self, model: str, texts: Sequence[str]) -> TokenCount:
         tokenizer = self._of(model)
         is_ready = tokenizer is None or self._shelf.is_ready(tokenizer.vocabulary)
         if is_ready and sum(map(len, texts)) <= _AT_ONCE:
             return self._counted(tokenizer, texts)
-        return await asyncio.to_thread(self._counted, tokenizer, texts)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._counted, tokenizer, texts)
 
     def _of(self, model: str) -> Tokenizer | None:
         fitting = (one for one in self._tokenizers if fnmatchcase(model, one.models))
