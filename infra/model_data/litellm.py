@@ -40,6 +40,8 @@ _UNIT = re.compile(
     r"((?:input|output|ocr|annotation)_)?cost_per_"
     r"((?:image|second|character|page|query|video_per_second|audio_per_second)(?:_\d+[pkK])?)"
 )
+# These search the web at every request, and are billed for it.
+_SEARCHES = re.compile(r"-search-(preview|api)\b")
 CAPABILITIES = {
     "supports_function_calling": "tools",
     "supports_response_schema": "json_schema",
@@ -67,7 +69,7 @@ def read(content: bytes, source: str, today: str) -> Iterator[Row]:
         provider = model.get("litellm_provider")
         if name in NO_MODELS or model.get("mode") in NO_KINDS or not provider:
             continue
-        base = _prices(model, "")
+        base = _prices(model, "") | _search(name, model)
         first, above = _tiered(model.get("tiered_pricing") or ())
         yield Row(
             provider=provider,
@@ -97,6 +99,14 @@ def _prices(model: Mapping[str, Any], tier: str) -> Prices:
     if isinstance(request, Decimal | int) and not tier:
         found["request"] = per_unit(request)
     return found
+
+
+def _search(name: str, model: Mapping[str, Any]) -> Prices:
+    """What a search costs, at its dearest, of a model that always makes one."""
+    costs = model.get("search_context_cost_per_query")
+    if not costs or not _SEARCHES.search(name):
+        return {}
+    return {"request": max(map(per_unit, costs.values()))}
 
 
 def _above(model: Mapping[str, Any]) -> dict[int, Prices]:

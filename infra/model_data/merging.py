@@ -73,12 +73,19 @@ def _one(rows: Sequence[Row], report: Report) -> Merged | None:
     if not priced or priced[0].source in NO_NEW_ROWS:
         free = next((row for row in rows if row.native_id.endswith(":free") and row.prices), None)
         return None if free is None or any(row.is_priced for row in rows) else Merged(free)
-    first, others = priced[0], priced[1:]
+    # Two ways to one model may share its id: never below the cost.
+    first = max((row for row in priced if row.source == priced[0].source), key=_dearness)
+    others = [row for row in priced if row is not first]
     agreeing = [row for row in others if _apart(first, row) <= AGREED]
     offer = Merged(_filled(first, agreeing, rows))
     offer.other = {row.source: row.prices for row in others if _apart(first, row) > DISPUTED}
     report.counts["disputed"] += bool(offer.other)
     return offer
+
+
+def _dearness(row: Row) -> tuple[int, int]:
+    prices = row.prices
+    return prices.get("request", 0), prices.get("input", 0) + prices.get("output", 0)
 
 
 def _filled(first: Row, agreeing: Sequence[Row], rows: Sequence[Row]) -> Row:

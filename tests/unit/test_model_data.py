@@ -61,6 +61,20 @@ def test_what_thinking_costs_rises_with_the_output() -> None:
                 assert price is None or price >= output, offer
 
 
+@pytest.mark.parametrize(
+    ("provider", "native_id"),
+    [
+        ("perplexity", "sonar"),
+        ("perplexity", "sonar-pro"),
+        ("openai", "gpt-4o-search-preview"),
+        ("openai", "gpt-5-search-api"),
+    ],
+)
+def test_a_search_at_every_request_is_in_the_price(provider: str, native_id: str) -> None:
+    (found,) = (o for _, o in offers() if (o.provider, o.native_id) == (provider, native_id))
+    assert found.request_picodollars >= 10_000_000_000
+
+
 def test_only_what_says_free_costs_nothing() -> None:
     for model, offer in offers():
         costs = offer.input_picodollars or offer.output_picodollars or offer.per_unit

@@ -149,6 +149,24 @@ def test_a_source_that_disagrees_fills_in_no_price() -> None:
     assert "cache_read" not in one(row("genai-prices", 100_000), second).row.prices
 
 
+def test_of_two_prices_of_one_source_the_dearer_is_believed() -> None:
+    agent, model = row("genai-prices", 100_000), row("genai-prices", 100_000)
+    model.prices["request"] = 12_000_000_000
+    (found,) = merged([[agent, model]], Report())
+    assert found.row.prices["request"] == 12_000_000_000
+
+
+def test_a_model_that_always_searches_is_billed_for_it() -> None:
+    fields = {
+        "litellm_provider": "openai",
+        "input_cost_per_token": 1e-06,
+        "search_context_cost_per_query": {"low": 0.01, "high": 0.025},
+    }
+    document = {"gpt-9-search-preview": fields, "gpt-9": fields}
+    searches, may = litellm.read(json.dumps(document).encode(), "litellm", TODAY)
+    assert (searches.prices["request"], may.prices.get("request")) == (25_000_000_000, None)
+
+
 def test_an_old_source_alone_makes_no_offer() -> None:
     assert not list(merged([[row("tokencost", 100_000)]], Report()))
 
