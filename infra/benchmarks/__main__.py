@@ -10,6 +10,7 @@ EMBEDDED = (
     ("complete",),
     ("sync",),
     ("streams",),
+    ("models",),
     ("webhooks",),
     ("rebuild",),
     ("interpreter_lock",),
