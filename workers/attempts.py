@@ -186,7 +186,10 @@ class AttemptEngine:
             begun_at = None if stream is None else stream.begun_at
             first_token_ms = None if begun_at is None else _ms(begun_at - started)
             self._health.measured(offer, Speed(first_token_ms, outcome[1].output_tokens))
-        self._observe(record)
+        if record.outcome == "timeout_total" and self._is_over(request):
+            self._health.abandoned(offer)  # the caller's own haste says nothing of the offer
+        else:
+            self._observe(record)
         return outcome, record
 
     async def _outcome(

@@ -59,6 +59,16 @@ async def broken(engine: RunningEngine) -> dict[str, Any]:
     return dict(found)
 
 
+async def test_callers_in_haste_do_not_open_a_breaker_for_everybody(
+    engine: RunningEngine, account: Account
+) -> None:
+    engine.upstream.default = answer(delay=3)
+    jobs = [await account.submit(chat(deadline="0.5s")) for _ in range(6)]
+    for job in jobs:
+        await account.finished(job)
+    assert await breakers(engine, "?state=open") == []
+
+
 async def test_a_stranger_sees_that_nothing_is_known_yet(engine: RunningEngine) -> None:
     first = await provider(engine)
     assert (first["status"], first["uptime"], first["p50_ms"]) == ("unknown", None, None)
