@@ -43,10 +43,13 @@ types: $(DEVELOPMENT)
 imports: $(DEVELOPMENT)
 	$(BIN)/lint-imports --no-logo
 
+# Tests wait more than they work, for timeouts, commits and processes: more of them run than cores.
+TEST_PROCESSES ?= 4
+
 # Kafka's jars are fetched first, so that no test waits for them; without them the tests say so.
 test: format lint types imports ## Everything that this machine can run
 	-@$(BIN)/python -m infra.local.jars >/dev/null
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadgroup
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
 
 bench: $(DEVELOPMENT) ## Measure the figures of the README
 	$(BIN)/python -m infra.benchmarks
