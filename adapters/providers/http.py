@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from typing import Any, Protocol
 
 import aiohttp
@@ -17,6 +18,7 @@ from domain.errors import InvalidRequest
 from domain.ports.provider import OnDelta, ProviderCall, ProviderFailure, ProviderReply
 
 _MAX_ERROR_BYTES = 64 * 2**10
+_MAX_IN_ONE_PIECE = 2**20
 # After the last word of a stream its connection is worth this many seconds of waiting for its
 # end, because only then it can be used again.
 _LINGER_SECONDS = 0.1
@@ -90,7 +92,7 @@ class HttpProvider:
     def _post(self, request: HttpRequest, call: ProviderCall) -> Any:
         return self._session.get().post(
             URL(request.url, encoded=request.url_as_is),
-            data=request.content,
+            data=_content(request.content),
             headers={"user-agent": "Gatewayz", "x-request-id": call.request_id, **request.headers},
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=call.timeouts.connect),
@@ -142,6 +144,11 @@ class _Exchange:
         if self._on_delta is not None:
             for delta in deltas:
                 self._on_delta(delta)
+
+
+def _content(content: bytes) -> bytes | BytesIO:
+    """The body; a large one goes in pieces, so that others get a turn between them."""
+    return content if len(content) <= _MAX_IN_ONE_PIECE else BytesIO(content)
 
 
 async def _error_content(response: aiohttp.ClientResponse) -> bytes:
