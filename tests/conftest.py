@@ -18,6 +18,7 @@ pytest_plugins = ("tests.support.store_places",)
 ONE_AT_A_TIME = ("kafka", "cluster", "local_services", "first_start_of_nodes", "cli_replay")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Says which tests belong together."""
     for item in items:

@@ -113,7 +113,9 @@ class Client:
         return balance
 
     async def charges(self, job_id: str) -> list[dict[str, Any]]:
-        reply = await self.get(f"/v1/billing/charges?job_id={job_id}")
+        async with asyncio.timeout(20):
+            while (reply := await self.get(f"/v1/billing/charges?job_id={job_id}")).status == 503:
+                await asyncio.sleep(0.1)  # the read models are made for the first time
         charges: list[dict[str, Any]] = reply.json["data"]
         return charges
 

@@ -29,7 +29,7 @@ from tests.support.services import missing, need_local_kafka
 
 Role = Literal["api", "work", "dispatch", "webhooks", "project", "relay"]
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
-START_SECONDS = 30
+START_SECONDS = 60
 PARTITIONS = 6
 
 _context = multiprocessing.get_context("forkserver")
