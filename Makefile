@@ -44,12 +44,14 @@ imports: $(DEVELOPMENT)
 	$(BIN)/lint-imports --no-logo
 
 # Tests wait more than they work, for timeouts, commits and processes: more of them run than cores.
-TEST_PROCESSES ?= 4
+# Those with a broker or a cluster are many processes themselves, and run alone.
+TEST_PROCESSES ?= 3
 
 # Kafka's jars are fetched first, so that no test waits for them; without them the tests say so.
 test: format lint types imports ## Everything that this machine can run
 	-@$(BIN)/python -m infra.local.jars >/dev/null
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
+	$(BIN)/pytest -m broker
+	$(BIN)/pytest -m "not broker" -n $(TEST_PROCESSES)
 
 bench: $(DEVELOPMENT) ## Measure the figures of the README
 	$(BIN)/python -m infra.benchmarks

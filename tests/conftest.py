@@ -13,18 +13,18 @@ from tests.support import services
 from tests.support.services import Broker, Server, Topics
 
 pytest_plugins = ("tests.support.store_places",)
-# Where tests run side by side, those that need a broker or a cluster and those that break things
-# share one process: a second broker and a second chaos would only be in each other's way.
+# Tests that need a broker or a cluster and those that break things run one after another: beside
+# others they would only be in each other's way.
 ONE_AT_A_TIME = ("kafka", "cluster", "local_services", "first_start_of_nodes", "cli_replay")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the marks are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests belong together."""
+    """Marks those."""
     for item in items:
         is_chaos = "chaos" in item.path.parts
         if is_chaos or any(word in item.path.name for word in ONE_AT_A_TIME):
-            item.add_marker(pytest.mark.xdist_group("broker"))
+            item.add_marker(pytest.mark.broker)
 
 
 @pytest.fixture(scope="session")
