@@ -43,15 +43,19 @@ types: $(DEVELOPMENT)
 imports: $(DEVELOPMENT)
 	$(BIN)/lint-imports --no-logo
 
-# Tests wait more than they work, for timeouts, commits and processes: more of them run than cores.
-# Those with a broker or a cluster are many processes themselves, and run alone.
-TEST_PROCESSES ?= 3
+# Tests wait more than they work, for timeouts, commits and processes, so that several run at once.
+# Those with a broker or a cluster are many processes themselves: they run one after another, and
+# the others take what time is left beside them.
+TEST_PROCESSES ?= 2
 
 # Kafka's jars are fetched first, so that no test waits for them; without them the tests say so.
 test: format lint types imports ## Everything that this machine can run
 	-@$(BIN)/python -m infra.local.jars >/dev/null
-	$(BIN)/pytest -m broker
-	$(BIN)/pytest -m "not broker" -n $(TEST_PROCESSES)
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	nice -n 10 $(BIN)/pytest -m "not broker" -n $(TEST_PROCESSES) $(PYTEST) >"$$log" 2>&1 & \
+	others=$$!; broker=0; $(BIN)/pytest -m broker $(PYTEST) || broker=$$?; \
+	status=0; wait $$others || status=$$?; cat "$$log"; \
+	[ $$broker -eq 0 ] && exit $$status || exit $$broker
 
 bench: $(DEVELOPMENT) ## Measure the figures of the README
 	$(BIN)/python -m infra.benchmarks
