@@ -63,7 +63,7 @@ async def engine(
     Raises `DataDirectoryInUse`, `MasterKeyProblem` and `InvalidCatalogue` before anything runs.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    build_catalogue(settings)
+    catalogue = build_catalogue(settings)
     async with open_embedded_storage(settings) as storage:
         directories = await load_directories(storage)
         buffers = MemoryStreamBuffers(storage.clock, BufferBounds())
@@ -74,7 +74,7 @@ async def engine(
             tasks = Tasks()
             try:
                 workforce.start(tasks, directories)
-                on_sale = OnSale(settings, directories)
+                on_sale = OnSale(settings, directories, catalogue)
                 tasks.start("catalogue", on_sale.run())
                 parts = _api_parts(storage.store, workforce, tasks)
                 ports = api_ports(basis, on_sale, parts)

@@ -19,14 +19,17 @@ class OnSale:
     What is handed out never changes: whoever holds a catalogue sees one moment.
     """
 
-    def __init__(self, settings: Settings, directories: Directories) -> None:
-        """Raises `InvalidCatalogue`."""
+    def __init__(self, settings: Settings, directories: Directories, known: Catalogue) -> None:
+        """`known` is the catalogue of the settings alone. Raises `InvalidCatalogue`."""
         self._settings = settings
         self._feeds: Feeds = directories.feeds
         self._moved = directories.feeds_moved
         self._building = asyncio.Lock()
         self._revision = self._feeds.revision
-        self.current: Catalogue = build_catalogue(settings, self._feeds.copied())
+        # Most engines start without anything to lay over it, and it takes a while to build.
+        self.current: Catalogue = (
+            build_catalogue(settings, self._feeds.copied()) if self._revision else known
+        )
 
     async def run(self) -> None:
         """Follows what providers' lists and the operator say, until cancelled."""

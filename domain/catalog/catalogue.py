@@ -202,10 +202,6 @@ class Catalogue:
             if not model.is_served and any(one.provider in self._enabled for one in model.offers)
         )
 
-    def priced_offers(self) -> tuple[PricedOffer, ...]:
-        """Every offer with a price, of disabled providers too."""
-        return tuple(priced for model in self.models for priced in _priced(model))
-
     def unpriced_offers(self) -> tuple[tuple[Model, Offer], ...]:
         """What is loaded and not for sale."""
         return tuple(

@@ -53,14 +53,14 @@ async def api_node(settings: Settings, show: Callable[[str], None]) -> AsyncIter
 
     It needs PostgreSQL alone: Kafka, Redis and the projector may be away.
     """
-    build_catalogue(settings)
+    catalogue = build_catalogue(settings)
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(opened_node(settings))
         resolver = _closed_by(stack, ThreadPoolResolver())
         delivery_resolver = _closed_by(stack, ThreadPoolResolver(DELIVERY_DNS_THREADS))
         basis = await node.basis()
         await prepare_to_serve(basis, show)
-        on_sale = OnSale(settings, basis.directories)
+        on_sale = OnSale(settings, basis.directories, catalogue)
         node.tasks.start("catalogue", on_sale.run())
         sender = await stack.enter_async_context(webhook_sender(settings, delivery_resolver))
         source, storage = node.storage.store.log, node.storage

@@ -100,7 +100,10 @@ class ProviderSettings(Section):
     secret_access_key: Secret | None = Field(default=None, description="Goes with the id.")
     session_token: Secret | None = Field(default=None, description="Of a temporary key of AWS.")
     profile: str | None = Field(default=None, description="In the files of AWS.")
-    role_arn: str | None = Field(default=None, description="A role of AWS that is taken on.")
+    role_arn: str | None = Field(
+        default=None,
+        description="Says that the environment of the AWS library (`AWS_ROLE_ARN`) takes on a role.",
+    )
     tenant_id: UrlName | None = Field(default=None, description="Of Microsoft Entra.")
     client_id: str | None = Field(default=None, description="An application of Microsoft Entra.")
     client_secret: Secret | None = Field(default=None, description="Goes with the application.")

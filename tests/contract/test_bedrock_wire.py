@@ -22,7 +22,6 @@ from adapters.providers.bedrock.credentials import (
     AccessKey,
     BearerToken,
     DefaultChain,
-    credentials_of,
 )
 from adapters.providers.bedrock.credentials import Credentials as AnyCredentials
 from adapters.providers.bedrock.wire import BedrockWire
@@ -225,13 +224,6 @@ def test_without_botocore_it_says_what_to_install() -> None:
         [sys.executable, "-c", WITHOUT_BOTOCORE], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "botocore is not installed: pip install 'gatewayz[bedrock]'"
-
-
-def test_the_environment_says_who_we_are() -> None:
-    static = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": ""}
-    assert credentials_of({**static, "AWS_BEARER_TOKEN_BEDROCK": "t"}) == BearerToken("t")
-    assert credentials_of(static) == AccessKey("a", "b")
-    assert credentials_of({"AWS_PROFILE": "team"}) == DefaultChain("team")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from domain.event import Event, system_origin
 from domain.ids import HOUSE_ACCOUNT
 from domain.ports.event_store import Append, StreamWrite
 from infra.directories import load_directories
+from infra.offers import build_catalogue
 from infra.on_sale import OnSale
 from infra.settings import load_settings
 from infra.storage import open_embedded_storage
@@ -73,7 +74,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     )
     async with open_embedded_storage(settings) as storage:
         directories = await load_directories(storage)
-        on_sale = OnSale(settings, directories)
+        on_sale = OnSale(settings, directories, build_catalogue(settings))
         running = [
             asyncio.create_task(directories.feeds_follower.run()),
             asyncio.create_task(on_sale.run()),

@@ -52,16 +52,6 @@ class DefaultChain:
 Credentials = BearerToken | AccessKey | DefaultChain
 
 
-def credentials_of(environ: Mapping[str, str]) -> Credentials:
-    """What the variables of the AWS tools say, in their order of precedence for Bedrock."""
-    if token := environ.get("AWS_BEARER_TOKEN_BEDROCK"):
-        return BearerToken(token)
-    key_id, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    if key_id and secret:
-        return AccessKey(key_id, secret, environ.get("AWS_SESSION_TOKEN") or None)
-    return DefaultChain(environ.get("AWS_PROFILE") or None)
-
-
 def require_botocore() -> None:
     """Raises `BotocoreMissing`."""
     try:
