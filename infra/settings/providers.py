@@ -102,7 +102,7 @@ class ProviderSettings(Section):
     profile: str | None = Field(default=None, description="In the files of AWS.")
     role_arn: str | None = Field(
         default=None,
-        description="Says that the environment of the AWS library (`AWS_ROLE_ARN`) takes on a role.",
+        description="Says that the AWS library takes on the role of `AWS_ROLE_ARN`.",
     )
     tenant_id: UrlName | None = Field(default=None, description="Of Microsoft Entra.")
     client_id: str | None = Field(default=None, description="An application of Microsoft Entra.")
