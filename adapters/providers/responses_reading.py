@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from adapters.providers.failures import failure_of_error
-from adapters.providers.replies import check_size, malformed, parsed_object
+from adapters.providers.replies import WholeReading, check_size, malformed, parsed_object
 from adapters.providers.sse import SseParser
 from adapters.providers.usage import parse_usage
 from domain.dialects.pieces import Piece, UsageReported
@@ -32,26 +32,8 @@ class _LastEvent(msgspec.Struct):
 _BODY, _LAST_EVENT = msgspec.json.Decoder(_Body), msgspec.json.Decoder(_LastEvent)
 
 
-class WholeResponse:
-    """See `adapters.providers.replies.Reading`: a response that is one JSON object."""
-
-    has_begun = True
-    is_complete = False
-    is_done = False
-    counted: Usage | None = None
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def feed(self, part: bytes) -> Sequence[Delta]:
-        self._size += len(part)
-        check_size(self._size)
-        self._parts.append(part)
-        return ()
-
-    def end(self) -> Sequence[Delta]:
-        return ()
+class WholeResponse(WholeReading):
+    """A response that is one JSON object."""
 
     def reply(self) -> ProviderReply:
         content = b"".join(self._parts)
