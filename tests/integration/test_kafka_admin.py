@@ -1,5 +1,6 @@
 """The topics of the log on a real Kafka: made once, checked always, changed never."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -40,9 +41,16 @@ def settings_of(connection: KafkaConnection, topic: str) -> dict[str, str]:
 
 
 def alter(connection: KafkaConnection, topic: str, **values: str) -> None:
+    """Changes settings of a topic and returns once the broker shows them: the controller has agreed
+    before the broker knows.
+    """
     changes = {key.replace("_", "."): value for key, value in values.items()}
     with administered(connection) as client:
         client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, changes)])
+    deadline = time.monotonic() + 20
+    while not changes.items() <= settings_of(connection, topic).items():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_topics_are_made_that_forget_nothing(connection: KafkaConnection, topics: Topics) -> None:
