@@ -52,7 +52,7 @@ TEST_PROCESSES ?= 2
 test: format lint types imports ## Everything that this machine can run
 	-@$(BIN)/python -m infra.local.jars >/dev/null
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
-	nice -n 19 $(BIN)/pytest -m "not broker" -n $(TEST_PROCESSES) $(PYTEST) >"$$log" 2>&1 & \
+	nice -n 10 $(BIN)/pytest -m "not broker" -n $(TEST_PROCESSES) $(PYTEST) >"$$log" 2>&1 & \
 	others=$$!; broker=0; $(BIN)/pytest -m broker $(PYTEST) || broker=$$?; \
 	status=0; wait $$others || status=$$?; cat "$$log"; \
 	[ $$broker -eq 0 ] && exit $$status || exit $$broker

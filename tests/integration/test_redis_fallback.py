@@ -18,8 +18,9 @@ from tests.support import services
 from tests.support.helpers import Node, carried, eventually, in_seconds, node
 
 TIMEOUT_SECONDS = 0.1
-# A use may last the timeout; the rest is what a loaded machine adds.
-SLACK_SECONDS = 0.3
+# A use may last one timeout; the rest is what a loaded machine adds. Uses that waited one after
+# another, or for connections, would need many more.
+FEW_TIMEOUTS_SECONDS = 5 * TIMEOUT_SECONDS
 TEN = Limit(10, 60)
 S = "job_1.attempt_1"
 
@@ -77,8 +78,8 @@ async def test_a_hanging_redis_costs_one_timeout_and_then_nothing(
     limits = one.ports.limits
     await limits.take("k", TEN)
     with hanging(server):
-        assert await in_seconds(limits.take("k", TEN)) < TIMEOUT_SECONDS + SLACK_SECONDS
-        assert await in_seconds(_many_takes(one, 200)) < TIMEOUT_SECONDS
+        assert await in_seconds(limits.take("k", TEN)) < FEW_TIMEOUTS_SECONDS
+        assert await in_seconds(_many_takes(one, 200)) < FEW_TIMEOUTS_SECONDS
 
 
 async def test_all_who_use_it_when_it_hangs_wait_for_one_timeout(
@@ -88,7 +89,7 @@ async def test_all_who_use_it_when_it_hangs_wait_for_one_timeout(
     limits, limit = one.ports.limits, Limit(1_000, 60)
     with hanging(server):
         takes = asyncio.gather(*(limits.take("k", limit) for _ in range(200)))
-        assert await in_seconds(takes) < TIMEOUT_SECONDS + SLACK_SECONDS
+        assert await in_seconds(takes) < FEW_TIMEOUTS_SECONDS
     assert sum(taken.allowed for taken in await takes) == 200
 
 

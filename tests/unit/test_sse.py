@@ -34,7 +34,7 @@ def test_where_the_bytes_are_cut_makes_no_difference(cuts: list[int]) -> None:
 def test_a_line_of_megabytes_does_not_stop_the_node(reader: type[SseParser]) -> None:
     """An image comes as one line. Put together anew with each part it took half a minute."""
     line = b'data: {"choices": [], "x": "' + b"a" * MEGABYTES + b'"}\n\n'
-    reading, started = reader(), time.perf_counter()
+    reading, started = reader(), time.process_time()
     for place in range(0, len(line), 2**14):
         list(reading.feed(line[place : place + 2**14]))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
