@@ -1,16 +1,18 @@
 """The `eventsourcing` library's SQLite recorder with gap-free positions and group commit.
 
-What is extended, through the library's own extension points: the connection (durability), the
-table (an explicit position, since an implicit rowid may change under VACUUM), the insert (few
-multi-row statements, see `rows.py`) and the content of the transaction (wallets, holds, work,
-inbox, dead letters).
+What is extended, through the library's own extension points: the connection (durability,
+statements that stay prepared), the table (an explicit position, since an implicit rowid may change
+under VACUUM), the insert (few multi-row statements, see `rows.py`) and the content of the
+transaction (wallets, holds, work, inbox, dead letters).
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import (
+    SQLITE3_DEFAULT_LOCK_TIMEOUT,
     SQLiteApplicationRecorder,
     SQLiteConnection,
     SQLiteConnectionPool,
@@ -21,6 +23,8 @@ from eventsourcing.sqlite import (
 from adapters.sqlite.rows import insert_rows
 from adapters.sqlite.schema import STATEMENTS
 
+# More than there are: each is prepared once a connection.
+CACHED_STATEMENTS = 256
 Durability = Literal["disk", "process"]
 R = TypeVar("R")
 
@@ -31,14 +35,23 @@ class _Pool(SQLiteConnectionPool):
         super().__init__(**kwargs)
 
     def _create_connection(self) -> SQLiteConnection:
-        connection = super()._create_connection()
+        # The library's own connection remembers one prepared statement, so that nearly every
+        # statement would be parsed anew.
+        opened = sqlite3.connect(
+            self.db_name,
+            timeout=self.lock_timeout or SQLITE3_DEFAULT_LOCK_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=CACHED_STATEMENTS,
+        )
+        opened.row_factory = sqlite3.Row
         # FULL syncs the write-ahead log at every commit and survives a power cut; NORMAL leaves
         # that to the checkpoint and survives a killed process.
         level = "FULL" if self._durability == "disk" else "NORMAL"
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA synchronous={level}")
-        cursor.execute("PRAGMA wal_autocheckpoint=4000")
-        return connection
+        opened.execute("PRAGMA journal_mode=WAL")
+        opened.execute(f"PRAGMA synchronous={level}")
+        opened.execute("PRAGMA wal_autocheckpoint=4000")
+        return SQLiteConnection(opened, self.max_age)
 
 
 class Datastore(SQLiteDatastore):
