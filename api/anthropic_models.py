@@ -1,12 +1,13 @@
 """The list of models for Anthropic's clients: those that answer messages, in Anthropic's shape."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from api.job_requests import converted
 from domain.catalog.catalogue import Catalogue, Resolved
+from domain.catalog.reach import reach_of
 from domain.errors import InvalidRequest, NotFound
 
 # What stands for a day of release that is not known.
@@ -22,16 +23,21 @@ class _Page(msgspec.Struct):
     lifecycle: Literal["active", "deprecated", "retired"] | None = None
 
 
-def anthropic_list(catalogue: Catalogue, query: Mapping[str, str]) -> dict[str, Any]:
-    """A page of the models. Raises `InvalidRequest`."""
+def anthropic_list(
+    catalogue: Catalogue, query: Mapping[str, str], own: Collection[str] = ()
+) -> dict[str, Any]:
+    """A page of the models, with those of providers that the account has `own` keys at.
+
+    Raises `InvalidRequest`.
+    """
     asked = _read(query)
     found = [
         resolved
-        for resolved in catalogue.listed()
+        for resolved in reach_of(catalogue, own).listed
         if _answers_messages(resolved) and asked.lifecycle in (None, _lifecycle(resolved))
     ]
     start, stop = _place(found, asked)
-    shown = [anthropic_model(resolved) for resolved in found[start:stop]]
+    shown = [anthropic_model(resolved, own) for resolved in found[start:stop]]
     left = start > 0 if asked.before_id is not None else stop < len(found)
     return {
         "data": shown,
@@ -41,11 +47,15 @@ def anthropic_list(catalogue: Catalogue, query: Mapping[str, str]) -> dict[str, 
     }
 
 
-def anthropic_model(resolved: Resolved) -> dict[str, Any]:
-    """One model. Raises `NotFound` for one that answers no messages."""
+def anthropic_model(resolved: Resolved, own: Collection[str] = ()) -> dict[str, Any]:
+    """One model, and where it goes under `own` keys at which of their providers.
+
+    Raises `NotFound` for one that answers no messages.
+    """
     model = resolved.model
     if not _answers_messages(resolved):
         raise NotFound(f"{model.id} answers no messages", code="model_not_found", param="model")
+    marked = sorted({offer.provider for offer in resolved.offers if offer.provider in own})
     return {
         "type": "model",
         "id": model.id,
@@ -54,6 +64,7 @@ def anthropic_model(resolved: Resolved) -> dict[str, Any]:
         "lifecycle": _lifecycle(resolved),
         "max_input_tokens": model.context_length,
         "max_tokens": model.max_output_tokens,
+        **({"own_key_providers": marked} if marked else {}),
     }
 
 

@@ -8,8 +8,10 @@ from api.inference_bodies import Wanted
 from api.ports import ApiPorts
 from api.preferences import Asking
 from domain.access.provider_keys.directory import OwnKeys
+from domain.access.provider_keys.ways import keys_at
 from domain.catalog.catalogue import Model, Resolved
 from domain.catalog.events import PriceBookPublished, PricedOffer
+from domain.catalog.reach import reach_of
 from domain.errors import InvalidRequest
 from domain.inference.admission import output_limit, output_to_hold
 from domain.inference.events import Endpoint, OfferRef
@@ -83,16 +85,26 @@ def _models(ports: ApiPorts, inquiry: Inquiry) -> list[Resolved]:
 
 
 def _callable_models(ports: ApiPorts, inquiry: Inquiry) -> list[CallableModel]:
-    needed = inquiry.asking.wanted.capabilities
-    return [
-        CallableModel(
-            id=resolved.model.id,
-            price_picodollars=min(
-                offer.input_picodollars + offer.output_picodollars for offer in resolved.offers
-            ),
-        )
-        for resolved in ports.catalogue.listed()
+    """The models to choose from, those under own keys among them, at who may serve them."""
+    wanted = inquiry.asking.wanted
+    needed = wanted.capabilities
+    found = [
+        (resolved.model.id, _prices(resolved, wanted))
+        for resolved in reach_of(ports.catalogue, inquiry.own_keys).listed
         if resolved.model.kind == "chat" and needed <= _known(resolved.model.capabilities, needed)
+    ]
+    return [
+        CallableModel(id=name, price_picodollars=min(prices)) for name, prices in found if prices
+    ]
+
+
+def _prices(resolved: Resolved, wanted: Preferences) -> list[int]:
+    """What an input and an output token together cost at each provider that may be asked."""
+    return [
+        offer.input_picodollars + offer.output_picodollars
+        for offer in resolved.offers
+        if offer.provider not in wanted.ignore
+        and (not wanted.only or offer.provider in wanted.only)
     ]
 
 
@@ -131,16 +143,11 @@ def _candidates(ports: ApiPorts, resolved: Resolved, inquiry: Inquiry) -> list[C
 def _under_own_keys(
     ports: ApiPorts, candidates: Sequence[Candidate], own_keys: OwnKeys
 ) -> Iterator[Candidate]:
-    """The candidates under the account's own keys where it has them.
-
-    The house's own key serves there too only where the account said that it may.
-    """
+    """The candidates under the account's own keys where it has them."""
     for candidate in candidates:
-        key = own_keys.get(candidate.provider)
-        if key is not None:
-            yield replace(candidate, own_key=key.provider_key_id)
-        if key is None or (key.fallback and ports.catalogue.enables(candidate.provider)):
-            yield candidate
+        provider = candidate.provider
+        for key in keys_at(own_keys.get(provider), is_sold=ports.catalogue.enables(provider)):
+            yield candidate if key is None else replace(candidate, own_key=key)
 
 
 def _candidate(offer: PricedOffer) -> Candidate:

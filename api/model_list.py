@@ -1,16 +1,18 @@
 """The list of models, made once for a catalogue and then searched and joined in memory."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from api.model_objects import hosted_object, model_object, offer_objects
+from api.model_objects import NO_MARKS, Marks, hosted_object, model_object, offer_objects
 from domain.catalog.catalogue import Catalogue, Resolved
+from domain.catalog.reach import is_offered_at, reach_of
 from domain.errors import InvalidRequest
 
 View = Literal["unique", "full"]
@@ -39,10 +41,34 @@ class ListedRow:
 
 @dataclass(frozen=True, slots=True)
 class ListedView:
-    """The rows of one view, and the list of all of them as it is sent."""
+    """The rows of one view by their models, and the list of all of them as it is sent.
 
+    One that is an account's own keeps no such list: its rows are mostly everybody's.
+    """
+
+    by_model: Mapping[str, Sequence[ListedRow]]
     rows: Sequence[ListedRow]
-    whole: bytes
+    sent: bytes | None = None
+
+    @property
+    def whole(self) -> bytes:
+        return _listed(self.rows) if self.sent is None else self.sent
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which view is asked for, and of which of its models."""
+
+    view: View
+    available: Available
+
+
+@dataclass(slots=True)
+class _Made:
+    """What was made for a catalogue: everybody's views, and those of accounts with own keys."""
+
+    common: dict[Asked, asyncio.Future[ListedView]] = field(default_factory=dict)
+    own: OrderedDict[tuple[Asked, bytes], ListedView] = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +116,9 @@ class ModelFilter:
 
 
 # For as long as the catalogue is in use.
-_MADE: WeakKeyDictionary[Catalogue, dict[tuple[View, Available], asyncio.Future[ListedView]]] = (
-    WeakKeyDictionary()
-)
+_MADE: WeakKeyDictionary[Catalogue, _Made] = WeakKeyDictionary()
+# So many views of accounts with own keys are kept; what is forgotten is made anew.
+KEPT_OWN = 100
 SORTS: Mapping[Sort, Callable[[ListedRow], Any]] = {
     "name": lambda row: row.id,
     "price": lambda row: row.cheapest,
@@ -101,14 +127,32 @@ SORTS: Mapping[Sort, Callable[[ListedRow], Any]] = {
 }
 
 
-async def view_of(catalogue: Catalogue, view: View, available: Available) -> ListedView:
-    """One view of the models. All of them take a while to make: once, and beside other requests."""
-    made = _MADE.setdefault(catalogue, {})
-    making = made.get((view, available))
+async def view_of(catalogue: Catalogue, asked: Asked, marks: Marks = NO_MARKS) -> ListedView:
+    """One view of the models. All of them take a while to make: once, and beside other requests.
+
+    `marks` are of the providers that an account has own keys at; nobody else sees its view.
+    """
+    made = _MADE.setdefault(catalogue, _Made())
+    making = made.common.get(asked)
     if making is None:
-        making = asyncio.ensure_future(run_in_threadpool(_made, catalogue, view, available))
-        made[view, available] = making
-    return await asyncio.shield(making)  # who leaves early leaves the others theirs
+        making = asyncio.ensure_future(run_in_threadpool(_common, catalogue.every(), asked))
+        made.common[asked] = making
+    common = await asyncio.shield(making)  # who leaves early leaves the others theirs
+    return common if not marks else await _own_view(catalogue, asked, marks, common)
+
+
+async def _own_view(
+    catalogue: Catalogue, asked: Asked, marks: Marks, common: ListedView
+) -> ListedView:
+    kept, key = _MADE[catalogue].own, (asked, _encode(marks))
+    found = kept.get(key)
+    if found is None:
+        every = reach_of(catalogue, marks).every
+        found = kept[key] = await run_in_threadpool(_own, every, asked, marks, common)
+        if len(kept) > KEPT_OWN:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return found
 
 
 def list_object(
@@ -137,10 +181,21 @@ def _listed(rows: Sequence[ListedRow]) -> bytes:
     return b'{"object":"list","data":[' + b",".join(row.sent for row in rows) + b"]}"
 
 
-def _made(catalogue: Catalogue, view: View, available: Available) -> ListedView:
-    of_each = _hosted if view == "full" else _unique
-    rows = [row for resolved in catalogue.every() for row in of_each(resolved, available)]
-    return ListedView(rows, _listed(rows))
+def _common(every: Sequence[Resolved], asked: Asked) -> ListedView:
+    by_model = {one.model.id: tuple(_rows(one, asked, NO_MARKS)) for one in every}
+    rows = [row for found in by_model.values() for row in found]
+    return ListedView(by_model, rows, _listed(rows))
+
+
+def _own(every: Sequence[Resolved], asked: Asked, marks: Marks, common: ListedView) -> ListedView:
+    """Only the models of the account's own providers have rows of its own."""
+    by_model = {
+        one.model.id: tuple(_rows(one, asked, marks))
+        if is_offered_at(one.model, marks)
+        else common.by_model[one.model.id]
+        for one in every
+    }
+    return ListedView(by_model, [row for found in by_model.values() for row in found])
 
 
 def _start(rows: Sequence[ListedRow], after: str | None) -> int:
@@ -152,16 +207,25 @@ def _start(rows: Sequence[ListedRow], after: str | None) -> int:
     raise InvalidRequest("after must be the id of a model of this list", param="after")
 
 
-def _unique(resolved: Resolved, available: Available) -> Iterator[ListedRow]:
+def _rows(resolved: Resolved, asked: Asked, marks: Marks) -> Iterator[ListedRow]:
+    offers = offer_objects(resolved, every=asked.available != "true", marks=marks)
+    of_each = _hosted if asked.view == "full" else _unique
+    return of_each(resolved, offers, asked.available)
+
+
+def _unique(
+    resolved: Resolved, offers: list[dict[str, Any]], available: Available
+) -> Iterator[ListedRow]:
     """The model's row, if what can be called of it is what was asked for."""
     if available == "all" or resolved.is_callable == (available == "true"):
-        offers = offer_objects(resolved, every=available != "true")
         yield _row(resolved, offers, model_object(resolved.model, offers))
 
 
-def _hosted(resolved: Resolved, available: Available) -> Iterator[ListedRow]:
+def _hosted(
+    resolved: Resolved, offers: list[dict[str, Any]], available: Available
+) -> Iterator[ListedRow]:
     """A row for each offer that is as was asked for."""
-    for offer in offer_objects(resolved, every=available != "true"):
+    for offer in offers:
         if available != "false" or not offer["available"]:
             yield _row(resolved, [offer], hosted_object(resolved.model, offer))
 

@@ -1,9 +1,12 @@
 """Models and their offers as customers see them: OpenAI's four fields, and ours beside them."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from domain.catalog.catalogue import Model, Resolved
+from domain.access.provider_keys.directory import OwnKeys
+from domain.access.provider_keys.ways import keys_at
+from domain.catalog.catalogue import Catalogue, Model, Resolved
 from domain.catalog.events import PriceTier
 from domain.catalog.offers import Offer, OtherPrice
 from domain.money import TokenPrice
@@ -13,6 +16,17 @@ BY_TOKEN = (
     *("input", "output", "cache_read", "cache_write", "cache_write_1h", "input_audio"),
     *("reasoning", "output_audio", "input_image", "output_image", "batch_input", "batch_output"),
 )
+# What offers that go under an account's own keys are marked with, by provider.
+Marks = Mapping[str, Mapping[str, Any]]
+NO_MARKS: Marks = {}
+
+
+def marks_of(catalogue: Catalogue, own_keys: OwnKeys) -> Marks:
+    """What tells which offers go under which of these keys, and where the house's may follow."""
+    return {
+        provider: _mark(keys_at(key, is_sold=catalogue.enables(provider)))
+        for provider, key in own_keys.items()
+    }
 
 
 def model_object(model: Model, offers: list[dict[str, Any]]) -> dict[str, Any]:
@@ -33,13 +47,22 @@ def hosted_object(model: Model, offer: dict[str, Any]) -> dict[str, Any]:
     return {**described, "model": model.id, **offer}
 
 
-def offer_objects(resolved: Resolved, *, every: bool) -> list[dict[str, Any]]:
-    """The offers of a model, the first choice first; with `every` those of other providers too."""
+def offer_objects(
+    resolved: Resolved, *, every: bool, marks: Marks = NO_MARKS
+) -> list[dict[str, Any]]:
+    """The offers of a model, the first choice first; with `every` those of other providers too.
+
+    Those under own keys, which `marks` are of, come first, as they are asked first.
+    """
     model = resolved.model
     by_place = {(offer.provider, offer.native_id): offer for offer in model.offers}
     on_sale = resolved.offers if resolved.is_callable else ()
     callable_ = [(offer.provider, offer.native_id) for offer in on_sale]
-    shown = [offer_object(model, by_place[place]) for place in callable_]
+    if marks:
+        callable_.sort(key=lambda place: place[0] not in marks)
+    shown = [
+        {**offer_object(model, by_place[place]), **marks.get(place[0], {})} for place in callable_
+    ]
     if not every:
         return shown
     rest = (offer for place, offer in by_place.items() if place not in set(callable_))
@@ -69,6 +92,11 @@ def offer_object(model: Model, offer: Offer) -> dict[str, Any]:
         ),
         "source": offer.source,
     }
+
+
+def _mark(keys: tuple[str | None, ...]) -> Mapping[str, Any]:
+    marked = {"own_key": keys[0]}
+    return {**marked, "own_key_fallback": True} if None in keys else marked
 
 
 def _cheapest(offers: list[dict[str, Any]]) -> str | None:

@@ -40,6 +40,8 @@ _FURTHER_TERMS: Schema = {
     "as_of": TEXT,
     "disputed": _many(_object({"source": TEXT}, PRICES)),
     "available": FLAG,
+    "own_key": TEXT,
+    "own_key_fallback": FLAG,
 }
 _MODEL: Schema = {
     "id": TEXT,

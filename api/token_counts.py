@@ -46,14 +46,17 @@ _SHAPES: Mapping[Endpoint, type[MessagesToCount] | type[ResponsesToCount]] = {
 }
 
 
-async def count_asked(ports: ApiPorts, endpoint: Endpoint, body: dict[str, Any]) -> TokenCount:
-    """The input tokens of a request to `endpoint`.
+async def count_asked(
+    ports: ApiPorts, account_id: str, endpoint: Endpoint, body: dict[str, Any]
+) -> TokenCount:
+    """The input tokens of the account's request to `endpoint`.
 
     Raises `NotFound` for an unknown model and `InvalidRequest` for what makes no sense.
     """
     model = converted(body, _SHAPES[endpoint], "").model
     if router_mode(model) is None:
-        model = ports.catalogue.resolve(model, endpoint).model.id
+        own = frozenset(ports.provider_keys.of_account(account_id))
+        model = ports.catalogue.resolve(model, endpoint, own).model.id
     else:
         model = _ANY_MODEL
     with suppress(Untranslatable):

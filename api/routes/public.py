@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from api.anthropic_models import anthropic_list, anthropic_model
-from api.auth import Ports, require
-from api.model_list import Available, ModelFilter, Sort, View, list_object, view_of
-from api.model_objects import model_object, offer_objects
+from api.auth import Caller, Ports, require
+from api.model_list import Asked, Available, ModelFilter, Sort, View, list_object, view_of
+from api.model_objects import marks_of, model_object, offer_objects
 from api.probes import health_object, metrics_response, ready_response
 from api.wire_errors import ANTHROPIC_VERSION
 from domain.access.scopes import ALL_SCOPES
@@ -71,10 +71,11 @@ def model_filter(
     )
 
 
-@router.get("/v1/models", dependencies=[any_key])
+@router.get("/v1/models")
 async def list_models(
     request: Request,
     ports: Ports,
+    caller: Annotated[Caller, any_key],
     wanted: Annotated[ModelFilter, Depends(model_filter)],
     view: View = "unique",
     available: Available = "true",
@@ -83,19 +84,25 @@ async def list_models(
 ) -> Response:
     """The models on sale, in OpenAI's shape with prices: all of them, unless `limit` is given.
 
-    The view `unique` has a row for each model, `full` one for each provider that serves it.
+    The view `unique` has a row for each model, `full` one for each provider that serves it. What
+    providers offer that the account has own keys at is among them, with the key's id in `own_key`.
     Anthropic's clients, known by the header `anthropic-version`, get Anthropic's list, in pages.
     """
+    catalogue, own_keys = ports.catalogue, ports.provider_keys.of_account(caller.account_id)
     if ANTHROPIC_VERSION in request.headers:
-        return JSONResponse(anthropic_list(ports.catalogue, request.query_params))
-    models = await view_of(ports.catalogue, view, available)
+        return JSONResponse(anthropic_list(catalogue, request.query_params, own_keys))
+    models = await view_of(catalogue, Asked(view, available), marks_of(catalogue, own_keys))
     return Response(list_object(models, wanted, limit, after), media_type="application/json")
 
 
-@router.get("/v1/models/{model_id:path}", dependencies=[any_key])
-async def get_model(model_id: str, request: Request, ports: Ports) -> dict[str, Any]:
-    """One model on sale, by any of its names."""
-    resolved = ports.catalogue.on_sale(model_id)
+@router.get("/v1/models/{model_id:path}")
+async def get_model(
+    model_id: str, request: Request, ports: Ports, caller: Annotated[Caller, any_key]
+) -> dict[str, Any]:
+    """One model on sale, or under the account's own keys, by any of its names."""
+    catalogue, own_keys = ports.catalogue, ports.provider_keys.of_account(caller.account_id)
+    resolved = catalogue.on_sale(model_id, frozenset(own_keys))
     if ANTHROPIC_VERSION in request.headers:
-        return anthropic_model(resolved)
-    return model_object(resolved.model, offer_objects(resolved, every=False))
+        return anthropic_model(resolved, own_keys)
+    marks = marks_of(catalogue, own_keys)
+    return model_object(resolved.model, offer_objects(resolved, every=False, marks=marks))

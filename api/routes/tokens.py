@@ -15,8 +15,9 @@ router = APIRouter(include_in_schema=False)
 @router.post(MESSAGES_PATH)
 async def count_message_tokens(request: Request) -> Response:
     """The input tokens of a message."""
-    authenticate(request, "inference")
-    count = await count_asked(ports_of(request), "/v1/messages", await object_of(request))
+    caller, ports = authenticate(request, "inference"), ports_of(request)
+    body = await object_of(request)
+    count = await count_asked(ports, caller.account_id, "/v1/messages", body)
     return JSONResponse({"input_tokens": count.tokens}, headers={SOURCE_HEADER: count.source})
 
 
@@ -25,6 +26,6 @@ async def count_response_tokens(request: Request) -> Response:
     """The input tokens of a response, with those of what it goes on with."""
     caller, ports = authenticate(request, "inference"), ports_of(request)
     body = await continued(ports, caller, await object_of(request))
-    count = await count_asked(ports, "/v1/responses", body)
+    count = await count_asked(ports, caller.account_id, "/v1/responses", body)
     told = {"object": "response.input_tokens", "input_tokens": count.tokens}
     return JSONResponse(told, headers={SOURCE_HEADER: count.source})

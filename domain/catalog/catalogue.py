@@ -165,9 +165,9 @@ class Catalogue:
             )
         return self._sellable(resolved, requested)
 
-    def on_sale(self, requested: str) -> Resolved:
+    def on_sale(self, requested: str, also: frozenset[str] = _NOBODY) -> Resolved:
         """As `resolve`, for whichever endpoint serves the model."""
-        return self._sellable(self.find(requested), requested)
+        return self._sellable(self.find(requested, also), requested)
 
     def find(self, requested: str, also: frozenset[str] = _NOBODY) -> Resolved:
         """The model that `requested` names, on sale or not. Raises `NotFound`."""
