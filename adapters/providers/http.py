@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from adapters.providers.patience import Patience
+from adapters.providers.posting import Post, Poster
 from adapters.providers.replies import Reading
 from adapters.providers.session import HttpSession
 from domain.dialects.canonical import Untranslatable
@@ -17,6 +20,7 @@ from domain.dialects.surface import Delta
 from domain.errors import InvalidRequest
 from domain.ports.provider import OnDelta, ProviderCall, ProviderFailure, ProviderReply
 
+Response = Post | aiohttp.ClientResponse
 _MAX_ERROR_BYTES = 64 * 2**10
 _MAX_IN_ONE_PIECE = 2**20
 # After the last word of a stream its connection is worth this many seconds of waiting for its
@@ -63,6 +67,7 @@ class HttpProvider:
 
     def __init__(self, session: HttpSession, wire: Wire) -> None:
         self._session = session
+        self._poster = Poster(session)
         self._wire = wire
 
     async def call(self, call: ProviderCall, on_delta: OnDelta | None = None) -> ProviderReply:
@@ -83,19 +88,27 @@ class HttpProvider:
         except ProviderFailure:
             if not exchange.is_complete:
                 raise
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, HttpProcessingError) as error:
             if not exchange.is_complete:
                 raise _translated(error, answering=exchange.answering) from error
         reply = exchange.reply()
         return replace(reply, dropped=request.dropped) if request.dropped else reply
 
-    def _post(self, request: HttpRequest, call: ProviderCall) -> Any:
+    def _post(
+        self, request: HttpRequest, call: ProviderCall
+    ) -> AbstractAsyncContextManager[Response]:
+        url = URL(request.url, encoded=request.url_as_is)
+        headers = {"user-agent": "Gatewayz", "x-request-id": call.request_id, **request.headers}
+        connect_seconds = call.timeouts.connect
+        if len(request.content) <= _MAX_IN_ONE_PIECE:
+            return self._poster.post(url, headers, request.content, connect_seconds)
+        # In pieces, so that others get a turn between them.
         return self._session.get().post(
-            URL(request.url, encoded=request.url_as_is),
-            data=_content(request.content),
-            headers={"user-agent": "Gatewayz", "x-request-id": call.request_id, **request.headers},
+            url,
+            data=BytesIO(request.content),
+            headers=headers,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=call.timeouts.connect),
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect_seconds),
         )
 
 
@@ -113,7 +126,7 @@ class _Exchange:
     def is_complete(self) -> bool:
         return self.reading is not None and self.reading.is_complete
 
-    async def take_in(self, response: aiohttp.ClientResponse, patience: Patience) -> None:
+    async def take_in(self, response: Response, patience: Patience) -> None:
         self.answering = True
         if response.status != 200:
             content = await _error_content(response)
@@ -146,12 +159,7 @@ class _Exchange:
                 self._on_delta(delta)
 
 
-def _content(content: bytes) -> bytes | BytesIO:
-    """The body; a large one goes in pieces, so that others get a turn between them."""
-    return content if len(content) <= _MAX_IN_ONE_PIECE else BytesIO(content)
-
-
-async def _error_content(response: aiohttp.ClientResponse) -> bytes:
+async def _error_content(response: Response) -> bytes:
     content = b""
     async for part in response.content.iter_any():
         content += part
@@ -160,7 +168,7 @@ async def _error_content(response: aiohttp.ClientResponse) -> bytes:
     return content
 
 
-def _translated(error: aiohttp.ClientError, *, answering: bool) -> ProviderFailure:
+def _translated(error: Exception, *, answering: bool) -> ProviderFailure:
     match error:
         case aiohttp.ConnectionTimeoutError():
             return ProviderFailure("timeout_connect", "the provider did not accept a connection")

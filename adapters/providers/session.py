@@ -24,6 +24,13 @@ class HttpSession:
             )
         return self._session
 
+    def connector(self) -> aiohttp.BaseConnector:
+        """The connections of the session."""
+        connector = self.get().connector
+        if connector is None:
+            raise aiohttp.ClientConnectionError("the session is closed")
+        return connector
+
     async def close(self) -> None:
         """Closes every connection; the next use opens a new session."""
         session, self._session = self._session, None

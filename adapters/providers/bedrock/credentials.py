@@ -85,7 +85,7 @@ class Signer:
         request = AWSRequest(method=method, url=url, data=content, headers=dict(headers))
         key = await self._key(self._credentials)
         SigV4Auth(key, _SERVICE, self._region).add_auth(request)
-        return dict(request.headers.items())
+        return {name.lower(): value for name, value in request.headers.items()}
 
     async def _key(self, credentials: AccessKey | DefaultChain) -> Any:
         """The key of this moment, renewed when it is about to expire."""
