@@ -1,7 +1,6 @@
 """Making API keys and webhook secrets, and the keyed hash by which a key is recognised."""
 
 import base64
-import hashlib
 import hmac
 import secrets
 
@@ -21,7 +20,8 @@ class KeyedSecrets:
     """
 
     def __init__(self, master: MasterKey) -> None:
-        self._pepper = master.derive("api-key-hash")
+        # Its copies begin where the key of the hash has been worked in.
+        self._hash = hmac.new(master.derive("api-key-hash"), digestmod="sha256")
 
     def new_api_key(self, environment: Environment) -> ApiKey:
         return self._described(f"gw_{environment}_{secrets.token_urlsafe(RANDOM_BYTES)}")
@@ -32,7 +32,9 @@ class KeyedSecrets:
         return self._described(secret)
 
     def key_hash(self, secret: str) -> str:
-        return hmac.new(self._pepper, secret.encode(), hashlib.sha256).hexdigest()
+        keyed = self._hash.copy()
+        keyed.update(secret.encode())
+        return keyed.hexdigest()
 
     def new_webhook_secret(self) -> str:
         return "whsec_" + base64.b64encode(secrets.token_bytes(RANDOM_BYTES)).decode()

@@ -21,12 +21,12 @@ from domain.ports.payloads import PayloadErased
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataKey:
-    """One account's key, ready for use: `cipher` seals, `mac_key` fingerprints."""
+    """One account's key, ready for use: `cipher` seals, a copy of `mac` fingerprints."""
 
     key_id: str
     account_id: str
     cipher: AESGCM
-    mac_key: bytes
+    mac: hmac.HMAC
 
     def __repr__(self) -> str:
         return f"DataKey({self.key_id})"
@@ -114,4 +114,5 @@ class DataKeys:
             raise ValueError(f"data key {stored.key_id} was altered") from error
         info = b"gatewayz/fingerprint/v1"
         mac_key = HKDF(SHA256(), KEY_BYTES, salt=None, info=info).derive(secret)
-        return DataKey(stored.key_id, account_id, AESGCM(secret), mac_key)
+        mac = hmac.new(mac_key, digestmod="sha256")
+        return DataKey(stored.key_id, account_id, AESGCM(secret), mac)

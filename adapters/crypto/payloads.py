@@ -4,8 +4,6 @@ Nonces are random: one data key is good for 2³² payloads, by the bound of NIST
 """
 
 import asyncio
-import hashlib
-import hmac
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -179,4 +177,6 @@ def _bound(key: DataKey, context: str) -> bytes:
 
 
 def _fingerprint(key: DataKey, content: bytes) -> str:
-    return hmac.new(key.mac_key, content, hashlib.sha256).hexdigest()[:32]
+    mac = key.mac.copy()
+    mac.update(content)
+    return mac.hexdigest()[:32]

@@ -28,4 +28,4 @@ class TimeOrderedIds:
 
     def new(self, kind: Kind) -> str:
         fresh = time.time_ns() // 1_000_000 << 80 | self._random.getrandbits(80)
-        return kind + f"_{fresh:032x}"
+        return kind + "_" + fresh.to_bytes(16, "big").hex()
