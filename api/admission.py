@@ -58,7 +58,7 @@ async def admit(
     """The acceptance of a valid request. Raises a refusal, before anything is written."""
     wanted = read_body(asked.endpoint, asked.body, asked.place)
     content = _encode(without_routing(asked.body))
-    media = media_in(asked.body, content)
+    media = media_in(asked.body)
     texts = estimated_input(len(content) - media.size)
     input_tokens = max(texts + media.tokens, wanted.token_ids)
     own_keys = ports.provider_keys.of_account(caller.account_id)

@@ -24,7 +24,8 @@ _NESTED = frozenset({"input_audio", "source"})
 # Where media can stand in a request; what a tool was called with is the caller's own data.
 _FIELDS = ("messages", "system", "input")
 _TOOL_USE = "tool_use"
-_MARKS = tuple(f'"{name}"'.encode() for name in sorted(_IMAGES | _FILES | _NESTED))
+_NAMED = _IMAGES | _FILES | _NESTED
+_CONTAINERS = (dict, list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +42,22 @@ class Media:
 NO_MEDIA = Media()
 
 
-def media_in(body: Mapping[str, Any], content: bytes) -> Media:
-    """The media of a request; `content` is the same as JSON text."""
-    if not any(mark in content for mark in _MARKS):
-        return NO_MEDIA
-    found: Media = NO_MEDIA
-    rest: list[Any] = [body.get(field) for field in _FIELDS]
+def media_in(body: Mapping[str, Any]) -> Media:
+    """The media of a request."""
+    found = NO_MEDIA
+    rest: list[Any] = [body[field] for field in _FIELDS if field in body]
     while rest:
-        match rest.pop():
-            case list() as items:
-                rest.extend(items)
-            case dict() as fields if fields.get("type") != _TOOL_USE:
-                for one in _media_of(fields):
-                    found += one
-                rest.extend(value for name, value in fields.items() if name not in _NESTED)
-            case _:
-                pass
+        one = rest.pop()
+        if isinstance(one, list):
+            rest += [item for item in one if isinstance(item, _CONTAINERS)]
+        elif isinstance(one, dict) and one.get("type") != _TOOL_USE:
+            if not _NAMED.isdisjoint(one):
+                found = sum(_media_of(one), found)
+            rest += [
+                value
+                for name, value in one.items()
+                if isinstance(value, _CONTAINERS) and name not in _NESTED
+            ]
     return found
 
 

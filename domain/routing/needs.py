@@ -1,12 +1,14 @@
 """What a request needs of the model that serves it, told by its body in whichever wire."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 # The types of content parts, in the words of the several wires.
 _VISION = frozenset({"image_url", "image", "input_image"})
 _NONE: frozenset[str] = frozenset()
 _JSON_SCHEMA = "json_schema"
+# Where the several wires say in which form an answer is wanted.
+_FORMATS = frozenset({"response_format", "output_config", "text"})
 
 
 def needed(body: Mapping[str, Any]) -> frozenset[str]:
@@ -14,7 +16,7 @@ def needed(body: Mapping[str, Any]) -> frozenset[str]:
     found = set[str]()
     if body.get("tools") or body.get("functions"):
         found.add("tools")
-    if _asks_for_schema(body):
+    if not _FORMATS.isdisjoint(body) and _asks_for_schema(body):
         found.add(_JSON_SCHEMA)
     if any(part.get("type") in _VISION for part in _parts(body)):
         found.add("vision")
@@ -42,18 +44,24 @@ def _asks_for_schema(body: Mapping[str, Any]) -> bool:
     return any(_mapping(one).get("type") == _JSON_SCHEMA for one in formats)
 
 
-def _messages(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for field in ("messages", "input"):
-        given = body.get(field)
-        if isinstance(given, list):
-            yield from (message for message in given if isinstance(message, dict))
+def _messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [
+        message
+        for field in ("messages", "input")
+        if isinstance(given := body.get(field), list)
+        for message in given
+        if isinstance(message, dict)
+    ]
 
 
-def _parts(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for message in _messages(body):
-        content = message.get("content")
-        if isinstance(content, list):
-            yield from (part for part in content if isinstance(part, dict))
+def _parts(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [
+        part
+        for message in _messages(body)
+        if isinstance(content := message.get("content"), list)
+        for part in content
+        if isinstance(part, dict)
+    ]
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from domain.rating.media import IMAGE_TOKENS, LINKED_FILE_TOKENS, NO_MEDIA, Media, media_in
@@ -13,7 +12,7 @@ ADDRESS = "https://a.example/b"
 
 def found(part: dict[str, Any]) -> Media:
     body = {"messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, part]}]}
-    return media_in(body, msgspec.json.encode(body))
+    return media_in(body)
 
 
 def data_url(media_type: str) -> str:
