@@ -18,6 +18,7 @@ from api.routes import (
     catalogue,
     jobs,
     keys,
+    messages,
     public,
     responses,
     status,
@@ -79,7 +80,12 @@ def create_api(ports: ApiPorts) -> FastAPI:
 def _posts() -> dict[str, Endpoint]:
     """What is posted to the hot routes."""
     posts: dict[str, Endpoint] = dict.fromkeys(interactive.PATHS, interactive.serve)
-    return {**posts, COLLECTION: submit_job, responses.PATH: responses.create_response}
+    return {
+        **posts,
+        COLLECTION: submit_job,
+        responses.PATH: responses.create_response,
+        messages.PATH: messages.create_message,
+    }
 
 
 def _describe(api: FastAPI) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from api.job_requests import Metadata, converted
 from domain.dialects.canonical import Untranslatable
 from domain.dialects.completions import DEFAULT_MAX_TOKENS
+from domain.dialects.messages.betas import FIELD, MAX_BETAS, betas_of, require_priced
 from domain.dialects.responses.words import unsupported
 from domain.dialects.surfaces import SURFACES
 from domain.errors import InvalidRequest
@@ -80,6 +81,7 @@ class MessagesBody(msgspec.Struct):
     max_tokens: Positive
     stream: bool | None = None
     speed: str | None = None
+    anthropic_beta: Annotated[list[str], msgspec.Meta(max_length=MAX_BETAS)] | None = None
 
 
 class EmbeddingsBody(msgspec.Struct):
@@ -138,6 +140,7 @@ def _messages(body: dict[str, Any], place: str) -> Wanted:
     messages = converted(body, MessagesBody, place)
     if messages.speed not in (None, "standard"):
         raise _unpriced("speed", place)
+    require_priced(betas_of(body), _at(place, FIELD))
     _refuse_hosted_tools(body, place, (None, "custom"))
     _check_meaning("/v1/messages", body)
     return Wanted(messages.model, messages.max_tokens)

@@ -26,6 +26,7 @@ from api.schemas import (
     reference,
 )
 from api.wire_errors import is_anthropic
+from domain.dialects.messages.betas import HEADER
 from domain.inference.events import Endpoint
 
 BODIES: Mapping[Endpoint, type[msgspec.Struct]] = {
@@ -86,13 +87,20 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "description": "The same key and input: the same answer.",
         "schema": TEXT,
     }
+    betas = {
+        "name": HEADER,
+        "in": "header",
+        "description": "Features asked for by name, comma separated; those that bring what has no "
+        "price are refused, those that the host does not take are named in the reply.",
+        "schema": TEXT,
+    }
     body = {"application/json": {"schema": reference(BODIES[endpoint].__name__)}}
     return {
         "tags": ["Inference"],
         "operationId": name,
         "summary": summary,
         "description": _DESCRIPTION,
-        "parameters": [key],
+        "parameters": [key, betas] if is_anthropic(endpoint) else [key],
         "requestBody": {"required": True, "content": body},
         "responses": {
             "200": {"description": "The answer", "content": answers},

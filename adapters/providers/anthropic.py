@@ -1,6 +1,6 @@
 """The wire protocol `anthropic-messages`: Anthropic, and hosts that speak as it does."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from adapters.providers.failures import failure_of_status
 from adapters.providers.http import HttpRequest
 from adapters.providers.replies import Reading
 from domain.dialects.canonical import Untranslatable
+from domain.dialects.messages.betas import FIELD, HEADER, KNOWN, label, parted
 from domain.dialects.messages.models import rules_of
 from domain.dialects.messages.signatures import without_foreign_thinking
 from domain.dialects.messages.writing import write_request
@@ -20,6 +21,8 @@ from domain.ports.provider import ProviderCall, ProviderFailure
 
 VERSION = "2023-06-01"
 _PATH = "/v1/messages"
+# Stand elsewhere than in a passed body, or are put there anew.
+_ELSEWHERE = frozenset({"stream", "model", FIELD})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,13 +47,30 @@ class AnthropicWire:
     async def request(self, call: ProviderCall) -> HttpRequest:
         body, dropped = asked_of(call)
         body["model"] = call.native_id
-        return HttpRequest(self._url, _encode(body), self._headers, dropped)
+        betas, unsaid = betas_for(call, KNOWN, all_of_them=call.own_key is not None)
+        headers = self._headers
+        if betas:
+            # What the operator asks for of every request stays asked for.
+            headers = {**headers, HEADER: ",".join(filter(None, (headers.get(HEADER), betas)))}
+        return HttpRequest(self._url, _encode(body), headers, (*dropped, *unsaid))
 
     def reading(self, call: ProviderCall, content_type: str) -> Reading:
         return messages_reading(call, streamed=content_type == "text/event-stream")
 
     def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> ProviderFailure:
         return failure_of_status(status, headers, content)
+
+
+def betas_for(
+    call: ProviderCall, known: Collection[str], *, all_of_them: bool = False
+) -> tuple[str, tuple[str, ...]]:
+    """The value of the header for the betas that a host takes, "" for none, and what the others
+    are called that the caller asked for.
+    """
+    if call.endpoint != _PATH or FIELD not in call.body:
+        return "", ()
+    taken, others = parted(call.body, known, all_of_them=all_of_them)
+    return ",".join(taken), tuple(map(label, others))
 
 
 def asked_of(call: ProviderCall) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -66,7 +86,7 @@ def asked_of(call: ProviderCall) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 def _passed(call: ProviderCall) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A caller of this wire: only the limit and what others thought are looked at."""
-    body = {name: value for name, value in call.body.items() if name not in ("stream", "model")}
+    body = {name: value for name, value in call.body.items() if name not in _ELSEWHERE}
     limit = call.max_output_tokens or rules_of(call.native_id).max_output
     given = body.setdefault("max_tokens", limit)
     if isinstance(body.get("messages"), list):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from adapters.providers.anthropic import asked_of as messages_of
+from adapters.providers.anthropic import betas_for
 from adapters.providers.anthropic_replies import messages_reading
 from adapters.providers.gemini.refusals import google_refusal
 from adapters.providers.gemini.wire import asked_of, reading_of
@@ -20,6 +21,7 @@ from adapters.providers.http import HttpRequest
 from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.replies import Reading
 from domain.dialects.canonical import Untranslatable
+from domain.dialects.messages.betas import HEADER
 from domain.ports.provider import ProviderCall, ProviderFailure
 
 _GLOBAL = "global"
@@ -30,6 +32,19 @@ _GOOGLE = "google"
 _ANTHROPIC = "anthropic"
 # Stands in the body, where Anthropic itself has a header.
 _ANTHROPIC_VERSION = "vertex-2023-10-16"
+# Of Anthropic's betas those that are taken here, where any other is an error.
+_BETAS = frozenset(
+    {
+        "claude-code-20250219",
+        "computer-use-2025-01-24",
+        "computer-use-2025-11-24",
+        "context-management-2025-06-27",
+        "interleaved-thinking-2025-05-14",
+        "thinking-binding-controls-2026-08-01",
+        "thinking-display-updates-2026-08-18",
+        "tool-search-tool-2025-10-19",
+    }
+)
 _MISTRAL = "mistralai"
 _HEADERS = {"content-type": "application/json"}
 
@@ -100,7 +115,9 @@ class VertexWire:
             return replace(await self._openai.request(call), url=url)
         body, dropped = messages_of(call)
         content = msgspec.json.encode({"anthropic_version": _ANTHROPIC_VERSION, **body})
-        return HttpRequest(url, content, _HEADERS, dropped)
+        betas, unsaid = betas_for(call, _BETAS)
+        headers = {**_HEADERS, HEADER: betas} if betas else _HEADERS
+        return HttpRequest(url, content, headers, (*dropped, *unsaid))
 
     def _model(self, publisher: str, model: str) -> str:
         return f"{self._publishers}/{quote(publisher)}/models/{quote(model, safe='@')}"

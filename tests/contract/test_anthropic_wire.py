@@ -113,6 +113,49 @@ async def test_the_request_has_anthropics_headers(
     assert "authorization" not in request.headers
 
 
+THINKING_BETA, NEW_BETA = "interleaved-thinking-2025-05-14", "new-2099-01-01"
+
+
+async def test_betas_go_as_a_header_and_one_that_is_not_known_stays(
+    upstream: ScriptedUpstream, wire: HttpProvider
+) -> None:
+    upstream.script(whole())
+    reply = await wire.call(messages(anthropic_beta=[THINKING_BETA, NEW_BETA]))
+    request = upstream.requests[0]
+    assert request.headers["anthropic-beta"] == THINKING_BETA
+    assert "anthropic_beta" not in request.json()
+    assert reply.dropped == (f"anthropic_beta[{NEW_BETA}]",)
+
+
+async def test_under_the_customers_own_key_every_beta_goes(
+    upstream: ScriptedUpstream, wire: HttpProvider
+) -> None:
+    upstream.script(whole())
+    call = messages(anthropic_beta=[THINKING_BETA, NEW_BETA])
+    reply = await wire.call(replace(call, own_key="pkey_1"))
+    assert upstream.requests[0].headers["anthropic-beta"] == f"{THINKING_BETA},{NEW_BETA}"
+    assert reply.dropped == ()
+
+
+async def test_without_betas_there_is_no_header_for_them(
+    upstream: ScriptedUpstream, wire: HttpProvider
+) -> None:
+    await sent(upstream, wire, messages())
+    await sent(upstream, wire, messages(anthropic_beta=[NEW_BETA]))
+    assert all("anthropic-beta" not in one.headers for one in upstream.requests)
+
+
+async def test_the_operators_own_betas_stay(upstream: ScriptedUpstream) -> None:
+    session = HttpSession()
+    credential = Credential("k", extra={"anthropic-beta": "ours-1"})
+    upstream.script(whole())
+    await HttpProvider(session, AnthropicWire(upstream.base_url, credential)).call(
+        messages(anthropic_beta=[THINKING_BETA])
+    )
+    await session.close()
+    assert upstream.requests[0].headers["anthropic-beta"] == f"ours-1,{THINKING_BETA}"
+
+
 async def test_an_address_with_the_version_and_another_header_are_taken(
     upstream: ScriptedUpstream,
 ) -> None:

@@ -463,6 +463,22 @@ async def test_a_caller_of_messages_gets_thinking_and_calls_and_sends_them_back(
     assert len(sent["messages"][2]["content"]) == 2
 
 
+async def test_the_betas_that_converse_takes_stand_among_the_models_own_fields(
+    upstream: ScriptedUpstream, bedrock: HttpProvider
+) -> None:
+    taken, other = "interleaved-thinking-2025-05-14", "context-management-2025-06-27"
+    body = {"messages": MESSAGES, "max_tokens": 40, "anthropic_beta": [taken, other]}
+    asked = replace(chat(), endpoint="/v1/messages", body=body)
+    for model in (SONNET, "us.amazon.nova-pro-v1:0"):
+        upstream.script(sending(converse([{"text": "Hello."}])))
+        reply = await bedrock.call(replace(asked, native_id=model))
+        fields = upstream.requests[-1].json().get("additionalModelRequestFields", {})
+        is_claude = model == SONNET
+        assert fields.get("anthropic_beta") == ([taken] if is_claude else None)
+        named = (other,) if is_claude else (taken, other)
+        assert reply.dropped == tuple(f"anthropic_beta[{name}]" for name in named)
+
+
 async def test_a_caller_of_messages_is_told_which_sequence_ended_the_answer(
     upstream: ScriptedUpstream, bedrock: HttpProvider
 ) -> None:

@@ -170,6 +170,20 @@ async def test_a_caller_of_messages_passes_through_to_anthropics_models(
     assert reply.body["content"] == SPOKEN["content"]
 
 
+async def test_the_betas_that_vertex_takes_go_as_a_header(
+    upstream: ScriptedGemini, wire: HttpProvider
+) -> None:
+    taken, other = "interleaved-thinking-2025-05-14", "prompt-caching-scope-2026-01-05"
+    messages = [{"role": "user", "content": "hi"}]
+    body = {"model": "m", "max_tokens": 9, "messages": messages, "anthropic_beta": [taken, other]}
+    upstream.script(whole(SPOKEN))
+    reply = await wire.call(replace(chat(CLAUDE), endpoint="/v1/messages", body=body))
+    sent = upstream.requests[0]
+    assert sent.headers["anthropic-beta"] == taken
+    assert "anthropic_beta" not in sent.body
+    assert reply.dropped == (f"anthropic_beta[{other}]",)
+
+
 async def test_errors_of_anthropics_models_keep_their_own_envelope(
     upstream: ScriptedGemini, wire: HttpProvider
 ) -> None:

@@ -21,7 +21,7 @@ Schemas = Literal["native", "tool", "none"]
 class Model:
     """`vendor` is that of the model's id; `samples` says whether it takes temperature and top_p,
     `one_sampler` that it takes one of them only; `always_thinks` that it cannot be told not to;
-    `highest` the efforts beyond "high" that it knows.
+    `highest` the efforts beyond "high" that it knows; `betas` those of Anthropic's that it takes.
     """
 
     vendor: str
@@ -38,6 +38,7 @@ class Model:
     caches: bool = False
     cached_tools: bool = False
     marks_tool_errors: bool = False
+    betas: tuple[str, ...] = ()
 
 
 _NOVA: Final = Model(
@@ -63,6 +64,9 @@ _ROWS: Final[tuple[tuple[str, Model], ...]] = (
 _GEOGRAPHIES: Final = frozenset(
     {"us", "us-gov", "eu", "apac", "ap", "jp", "au", "uk", "ca", "sa", "me", "af", "il", "global"}
 )
+# Of Anthropic's betas those that Converse takes, where any other is an error.
+_TOOL_STREAMING: Final = "fine-grained-tool-streaming-2025-05-14"
+_INTERLEAVED: Final = "interleaved-thinking-2025-05-14"
 _TOP_K: Final[Mapping[str, str]] = {"anthropic": "top_k", "mistral": "top_k", "cohere": "k"}
 
 
@@ -94,6 +98,7 @@ def _claude(rules: ModelRules) -> Model:
         caches=True,
         cached_tools=True,
         marks_tool_errors=True,
+        betas=(_TOOL_STREAMING, _INTERLEAVED) if rules.budget else (_TOOL_STREAMING,),
     )
 
 

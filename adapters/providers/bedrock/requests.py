@@ -15,6 +15,7 @@ from adapters.providers.bedrock.thinking import (
 from adapters.providers.bedrock.tools import ToolPlan, answer_tool, plan_tools
 from adapters.providers.target import Dropped, Target, at_most, leave_out, output_limit
 from domain.dialects.canonical import Request, Text, Untranslatable, Written
+from domain.dialects.messages.betas import FIELD, label
 from domain.dialects.messages.schema import output_schema
 
 _ONE_OBJECT: Final = "Answer with one JSON object only."
@@ -23,7 +24,7 @@ _ONE_OBJECT: Final = "Answer with one JSON object only."
 def write_request(request: Request, target: Target) -> Written:
     """The body and what has no place in it. Raises `Untranslatable`."""
     model, dropped = model_of(target.native_id), Dropped()
-    leave_out(request, dropped)
+    leave_out(request, dropped, tuple(map(label, model.betas)))
     by_tool = _answers_by_tool(request, model)
     thinking = _thinking(request, model, target, dropped, by_tool=by_tool)
     tools = answer_tool(request) if by_tool else plan_tools(
@@ -140,6 +141,8 @@ def _own_fields(
     request: Request, model: Model, thinking: ThinkingPlan, dropped: Dropped
 ) -> Mapping[str, Any]:
     fields = dict(thinking.fields)
+    if betas := [beta for beta in model.betas if label(beta) in request.extras]:
+        fields[FIELD] = betas
     if request.top_k is not None:
         name = None if thinking.thinks else top_k_field(model)
         if name:

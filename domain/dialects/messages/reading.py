@@ -28,6 +28,7 @@ from domain.dialects.fields import (
     text,
     texts,
 )
+from domain.dialects.messages.betas import FIELD, betas_of, label
 from domain.dialects.messages.blocks import content_parts, text_blocks
 
 _KNOWN = frozenset(
@@ -47,6 +48,7 @@ _KNOWN = frozenset(
         "output_config",
         "output_format",
         "metadata",
+        FIELD,
     }
 )
 # Leaving these out would bring another answer than the one that is asked for.
@@ -79,8 +81,14 @@ def read_request(body: Mapping[str, Any]) -> Request:
         thinking_budget=budget,
         show_thinking=shown,
         user=optional(optional(body, "metadata", mapping) or {}, "user_id", text, "metadata."),
-        extras={n: v for n, v in body.items() if n not in _KNOWN and v is not None},
+        extras=_extras(body),
     )
+
+
+def _extras(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What has no canonical form; each beta by itself, since a host may take some of them."""
+    extras = {n: v for n, v in body.items() if n not in _KNOWN and v is not None}
+    return extras | {label(beta): True for beta in betas_of(body)}
 
 
 def _system(body: Fields) -> tuple[Text, ...]:
