@@ -34,6 +34,10 @@ class _Pool(SQLiteConnectionPool):
         self._durability = durability
         super().__init__(**kwargs)
 
+    def connect(self) -> SQLiteConnection:
+        """A connection that is the caller's to close."""
+        return self._create_connection()
+
     def _create_connection(self) -> SQLiteConnection:
         # The library's own connection remembers one prepared statement, so that nearly every
         # statement would be parsed anew.
@@ -59,11 +63,28 @@ class Datastore(SQLiteDatastore):
 
     def __init__(self, path: str, durability: Durability) -> None:
         super().__init__(path, originator_id_type="text")
-        self.pool = _Pool(durability, db_name=path, pool_timeout=30.0)
+        self._pool = _Pool(durability, db_name=path, pool_timeout=30.0)
+        self.pool = self._pool
+        self._writer: SQLiteConnection | None = None
+
+    def writer(self) -> SQLiteConnection:
+        """The connection of the one thread that transacts; it is not the pool's."""
+        if self._writer is None:
+            self._writer = self._pool.connect()
+        return self._writer
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        super().close()
 
 
 class Recorder(SQLiteApplicationRecorder):
     """Stored events with explicit positions, and one transaction for a group of appends."""
+
+    def __init__(self, datastore: Datastore) -> None:
+        super().__init__(datastore)
+        self._datastore = datastore
 
     def construct_create_table_statements(self) -> list[str]:
         return STATEMENTS
@@ -99,16 +120,16 @@ class Recorder(SQLiteApplicationRecorder):
         It takes the write lock at once: a transaction that only later turns from reading to
         writing is refused when another process holds the lock, without any wait for it.
         """
-        with self.datastore.get_connection(commit=True) as connection:
-            cursor = connection.cursor()
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(cursor)
-                connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
-            return result
+        connection = self._datastore.writer()
+        cursor = connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(cursor)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        return result
 
     def query(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         """Runs one reading statement."""

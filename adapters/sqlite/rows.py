@@ -1,32 +1,63 @@
-"""Multi-row statements: many rows in few calls into SQLite.
+"""Many rows, or many keys, in few calls into SQLite.
 
 Python's `executemany` gives up the interpreter lock at every row, and beside a busy event loop each
 row may then wait for it (`infra/decisions/0002-group-commit.md`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from eventsourcing.sqlite import SQLiteCursor
 
-# Sizes from a fixed set, so that every statement is prepared once and found in the cache.
-CHUNKS = (128, 32, 8, 4, 2, 1)
+T = TypeVar("T")
+# From a fixed set, so that every statement is prepared once and found in the cache: a few large
+# sizes, and any that is smaller.
+CHUNKS = (128, 64, 32, 16)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _statement(head: str, width: int, count: int) -> str:
     row = f"({','.join('?' * width)})"
     return f"{head} VALUES {','.join([row] * count)}"
+
+
+@lru_cache(maxsize=512)
+def _with_keys(statement: str, count: int) -> str:
+    return statement.replace("(?)", f"({','.join('?' * count)})")
 
 
 def insert_rows(
     cursor: SQLiteCursor, head: str, width: int, rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """Runs `head VALUES (…),(…)` over all rows, each of `width` values."""
-    start = 0
+    for chunk in _chunks(rows):
+        values = [value for row in chunk for value in row]
+        cursor.execute(_statement(head, width, len(chunk)), values)
+
+
+def select_by_keys(
+    cursor: SQLiteCursor, statement: str, keys: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """The rows of a statement with `IN (?)`, over all keys."""
+    found: list[tuple[Any, ...]] = []
+    for chunk in _chunks(keys):
+        cursor.execute(_with_keys(statement, len(chunk)), chunk)
+        found += cursor.fetchall()
+    return found
+
+
+def delete_by_keys(cursor: SQLiteCursor, statement: str, keys: Sequence[str]) -> None:
+    """Runs a statement with `IN (?)` over all keys."""
+    for chunk in _chunks(keys):
+        cursor.execute(_with_keys(statement, len(chunk)), chunk)
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    start, left = 0, len(items)
     for size in CHUNKS:
-        while len(rows) - start >= size:
-            chunk = rows[start : start + size]
-            cursor.execute(_statement(head, width, size), [value for row in chunk for value in row])
-            start += size
+        while left >= size:
+            yield items[start : start + size]
+            start, left = start + size, left - size
+    if left:
+        yield items[start:]

@@ -90,7 +90,7 @@ async def test_handlers_that_return_at_once_see_the_log_in_order(store: SqliteEv
 
 
 async def fill_more(store: SqliteEventStore, jobs: int) -> None:
-    await asyncio.gather(*(write(store, job_id(1000 + n), accepted(n)) for n in range(jobs)))
+    await asyncio.gather(*(write(store, job_id(n), accepted(n)) for n in range(1000, 1000 + jobs)))
 
 
 async def test_handlers_that_wait_go_in_order_within_a_stream(store: SqliteEventStore) -> None:
@@ -101,8 +101,8 @@ async def test_handlers_that_wait_go_in_order_within_a_stream(store: SqliteEvent
         ended.append((recorded.stream, recorded.version))
         return NOTHING
 
-    for stream in ("a", "b"):
-        await write(store, stream, *(accepted(n) for n in range(5)))
+    await write(store, "a", *(accepted(n) for n in range(5)))
+    await write(store, "b", *(accepted(n) for n in range(5, 10)))
     async with following(runner(store, handle)) as subject:
         await caught_up(subject, store)
     for stream in ("a", "b"):
