@@ -12,7 +12,7 @@ from domain.ids import HOUSE_ACCOUNT
 from domain.inference.events import AttemptRecord, OfferRef
 from domain.ports.clock import Clock
 from domain.ports.event_store import Append, EventStore, StreamWrite
-from domain.providers.board import BreakerBoard, Scope
+from domain.providers.board import BreakerBoard, Scope, Standing
 from domain.providers.breaker import (
     Breaker,
     BreakerPolicy,
@@ -96,9 +96,9 @@ class BreakerKeeper:
 
     def observe(self, attempt: AttemptRecord) -> None:
         """Takes in how a call ended."""
-        offer, provider = _scopes(attempt)
-        self._took(offer, offer_outcome(attempt.outcome), attempt)
-        self._took(provider, provider_outcome(attempt.outcome), attempt)
+        now, (offer, provider) = self._clock.now(), _scopes(attempt)
+        self._took(offer, offer_outcome(attempt.outcome), attempt, now)
+        self._took(provider, provider_outcome(attempt.outcome), attempt, now)
 
     def wants_probe(self, provider: str) -> bool:
         """Whether the breaker of the provider as a whole waits for a call that tries."""
@@ -147,11 +147,12 @@ class BreakerKeeper:
         del unrecorded.events[: len(events)]
         self.board.recorded(scope, unrecorded.version)
 
-    def _took(self, scope: Scope, outcome: Outcome, attempt: AttemptRecord) -> None:
-        breaker, now = self.board[scope].breaker, self._clock.now()
+    def _took(self, scope: Scope, outcome: Outcome, attempt: AttemptRecord, now: int) -> None:
+        standing = self.board[scope]
+        breaker = standing.breaker
         changed = after(breaker, outcome, attempt.started_at, now, self._policy)
         if changed.phase == breaker.phase == "closed":
-            self.board.count(scope, changed)
+            self.board.put(scope, Standing(changed, *standing[1:]))
         elif changed is not breaker:
             self._move(scope, changed, attempt.outcome)
 

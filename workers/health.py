@@ -64,12 +64,12 @@ class HealthRecorder:
         self._node_id = node_id
         self.board = board or HealthBoard()
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
-        self._speeds: dict[OfferRef, Speed] = {}
+        self._speeds: dict[tuple[str, str], Speed] = {}
         self._flushes = 0
 
     def measured(self, offer: OfferRef, speed: Speed) -> None:
         """How fast the answer came that is observed next."""
-        self._speeds[offer] = speed
+        self._speeds[offer.provider, offer.native_id] = speed
 
     def observe(self, attempt: AttemptRecord) -> None:
         """Counts one attempt."""
@@ -117,8 +117,7 @@ class HealthRecorder:
             self.board.heard(event.provider, self._clock.now())
 
     def _count_speed(self, attempt: AttemptRecord, tally: _OfferTally) -> None:
-        offer = OfferRef(provider=attempt.provider, native_id=attempt.native_id)
-        speed = self._speeds.pop(offer, None)
+        speed = self._speeds.pop((attempt.provider, attempt.native_id), None)
         if speed is None:
             return
         tally.output_tokens += speed.output_tokens

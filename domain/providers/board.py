@@ -6,7 +6,7 @@ is refused, drops it, and goes by what the first one recorded.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain.event import Event, Recorded
@@ -44,8 +44,7 @@ class Incident:
     opened_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A breaker with why it opened, its open incident, and the version of its stream seen here."""
 
     breaker: Breaker = CLOSED
@@ -86,16 +85,11 @@ class BreakerBoard:
         elif self.troubled:
             self.troubled.discard(scope)
 
-    def count(self, scope: Scope, breaker: Breaker) -> None:
-        """Takes in a breaker that has counted an outcome and is closed as before."""
-        old = self[scope]
-        self.put(scope, Standing(breaker, old.version, old.reason, old.incident))
-
     def recorded(self, scope: Scope, version: int) -> None:
         """The changes made here are recorded up to this version of the stream."""
         standing = self[scope]
         if version > standing.version:
-            self.put(scope, replace(standing, version=version))
+            self.put(scope, standing._replace(version=version))
 
     def apply(self, recorded: Recorded[Event]) -> None:
         """Takes in what a node recorded; what was recorded from here changes nothing more."""
@@ -105,7 +99,7 @@ class BreakerBoard:
         scope = Scope(event.provider, event.native_id)  # type: ignore[attr-defined]
         standing = self[scope]
         if recorded.version > standing.version:
-            self.put(scope, replace(_after(standing, event), version=recorded.version))
+            self.put(scope, _after(standing, event)._replace(version=recorded.version))
 
 
 def _after(standing: Standing, event: Event) -> Standing:
@@ -119,16 +113,16 @@ def _after(standing: Standing, event: Event) -> Standing:
                 open_ms=event.open_ms,
                 last_failed_at=max(event.opened_at, breaker.last_failed_at),
             )
-            return replace(standing, breaker=made, reason=event.reason)
+            return standing._replace(breaker=made, reason=event.reason)
         case BreakerHalfOpened():
-            made = replace(breaker, phase="half_open", probed_at=event.probed_at, successes=0)
-            return replace(standing, breaker=made)
+            made = breaker._replace(phase="half_open", probed_at=event.probed_at, successes=0)
+            return standing._replace(breaker=made)
         case BreakerClosed():
             made = Breaker(last_failed_at=breaker.last_failed_at)
-            return replace(standing, breaker=made, reason="")
+            return standing._replace(breaker=made, reason="")
         case IncidentOpened():
-            return replace(standing, incident=Incident(event.incident_id, event.opened_at))
+            return standing._replace(incident=Incident(event.incident_id, event.opened_at))
         case IncidentResolved():
-            return replace(standing, incident=None)
+            return standing._replace(incident=None)
         case _:
             return standing

@@ -11,8 +11,8 @@ reached, or that our credential or funds there are gone. What the caller did wro
 of the content, says nothing about either; a provider that answers so can evidently be reached.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 Phase = Literal["closed", "open", "half_open"]
 # "neutral" says nothing either way, but that the call has ended.
@@ -59,8 +59,7 @@ class BreakerPolicy:
         return round(1000 * max(self.open_seconds, min(doubled, self.max_open_seconds)))
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """The outcomes of one part of the window."""
 
     number: int
@@ -68,9 +67,11 @@ class Part:
     failures: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breaker:
-    """One breaker's state; `openings` counts those since it was last closed."""
+class Breaker(NamedTuple):
+    """One breaker's state; `openings` counts those since it was last closed.
+
+    Each call makes two, so it is the kind of value that is cheapest to make.
+    """
 
     phase: Phase = "closed"
     consecutive: int = 0
@@ -129,7 +130,7 @@ def begun(breaker: Breaker, now: int, policy: BreakerPolicy) -> Breaker:
     """
     if breaker.phase == "closed" or not permits(breaker, now, policy):
         return breaker
-    return replace(breaker, phase="half_open", probed_at=now)
+    return breaker._replace(phase="half_open", probed_at=now)
 
 
 def after(
@@ -140,14 +141,14 @@ def after(
     if breaker.phase == "closed":
         return _counted(breaker, outcome, now, policy) if outcome != "neutral" else breaker
     if breaker.phase == "open" or began_at < breaker.opened_at:
-        return replace(breaker, last_failed_at=failed_at)  # no call that was let try
+        return breaker._replace(last_failed_at=failed_at)  # no call that was let try
     if outcome == "failure":
         return opened(breaker, now, policy)
     if outcome == "neutral":
-        return replace(breaker, probed_at=None)
+        return breaker._replace(probed_at=None)
     if breaker.successes + 1 >= policy.successes_to_close:
         return Breaker(last_failed_at=failed_at)
-    return replace(breaker, probed_at=None, successes=breaker.successes + 1)
+    return breaker._replace(probed_at=None, successes=breaker.successes + 1)
 
 
 def opened(breaker: Breaker, now: int, policy: BreakerPolicy) -> Breaker:

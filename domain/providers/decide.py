@@ -1,7 +1,7 @@
 """What a change of a breaker brings about: pure decisions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from domain.event import Event
 from domain.ids import Kind, derived_id
@@ -34,7 +34,7 @@ def moved(
     lasts until it is closed again, however often it was tried in between.
     """
     if breaker.phase == standing.breaker.phase and breaker.openings == standing.breaker.openings:
-        return replace(standing, breaker=breaker), ()
+        return standing._replace(breaker=breaker), ()
     if breaker.phase == "closed":
         return closed(scope, standing, cause)
     if breaker.phase == "half_open":
@@ -44,15 +44,15 @@ def moved(
             node_id=cause.node_id,
             probed_at=cause.at,
         )
-        return replace(standing, breaker=breaker), (half_opened,)
-    return _opened(scope, replace(standing, breaker=breaker, reason=cause.reason), cause)
+        return standing._replace(breaker=breaker), (half_opened,)
+    return _opened(scope, standing._replace(breaker=breaker, reason=cause.reason), cause)
 
 
 def closed(scope: Scope, standing: Standing, cause: Cause) -> tuple[Standing, tuple[Event, ...]]:
     """The standing with its breaker closed, by success or by an operator."""
     event = BreakerClosed(provider=scope.provider, native_id=scope.native_id, node_id=cause.node_id)
-    breaker = replace(CLOSED, last_failed_at=standing.breaker.last_failed_at)
-    made = replace(standing, breaker=breaker, reason="", incident=None)
+    breaker = CLOSED._replace(last_failed_at=standing.breaker.last_failed_at)
+    made = standing._replace(breaker=breaker, reason="", incident=None)
     return made, (event, *_resolved(scope, standing.incident, cause.at))
 
 
@@ -79,7 +79,7 @@ def _opened(scope: Scope, standing: Standing, cause: Cause) -> tuple[Standing, t
         reason=standing.reason,
         opened_at=at,
     )
-    return replace(standing, incident=Incident(incident_id, at)), (event, incident)
+    return standing._replace(incident=Incident(incident_id, at)), (event, incident)
 
 
 def _resolved(scope: Scope, incident: Incident | None, now: int) -> Iterator[Event]:
