@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -241,7 +241,7 @@ class Run:
         ended = None if job is None else job.ended
         if not isinstance(ended, JobCompleted) or ended.lease_id != completed.lease_id:
             return False
-        self._job = replace(self._job, ended=ended)
+        self._job = self._job._replace(ended=ended)
         return True
 
     async def _once_stored(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -264,10 +264,9 @@ class Run:
             stream_of=stream_of,
             known=(self._job, self._version) if self._version else (None, 0),
         )
-        job: Job | None = self._job if self._version else None
-        for entry in recorded:
-            if entry.stream == self.job_id:
-                job, self._version = evolve(job, entry.event), entry.version
-                self._origin = self._origin.caused_by(entry)
-        if job is not None:
-            self._job = job
+        own = [entry for entry in recorded if entry.stream == self.job_id]
+        for entry in own:
+            self._job = evolve(self._job if self._version else None, entry.event)
+            self._version = entry.version
+        if own:
+            self._origin = self._origin.caused_by(own[-1])

@@ -25,10 +25,10 @@ def served(accepted: JobAccepted, offer: OfferRef) -> Fallback:
 
     Raises `LookupError` when it is none of the job's.
     """
-    place = offer.provider, offer.native_id
     for model in models_of(accepted):
-        if any((one.provider, one.native_id) == place for one in model.offers):
-            return model
+        for one in model.offers:
+            if one.provider == offer.provider and one.native_id == offer.native_id:
+                return model
     raise LookupError(f"{offer} is no offer of {accepted.job_id}")
 
 

@@ -1,7 +1,6 @@
 """The state of a job: a fold of its events."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain.event import Event
 from domain.inference.events import (
@@ -21,8 +20,7 @@ Status = Literal["queued", "running", "succeeded", "failed", "cancelled", "expir
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A job as its events tell it; `ended` holds the one terminal event."""
 
     accepted: JobAccepted
@@ -50,20 +48,20 @@ def evolve(job: Job | None, event: Event) -> Job:
         raise ValueError(f"{event.event_name} before inference.job.accepted")
     match event:
         case JobStarted():
-            return replace(job, status="running", lease_id=event.lease_id, starts=job.starts + 1)
+            return job._replace(status="running", lease_id=event.lease_id, starts=job.starts + 1)
         case AttemptFailed():
-            return replace(job, failed_attempts=(*job.failed_attempts, event.attempt))
+            return job._replace(failed_attempts=(*job.failed_attempts, event.attempt))
         case LeaseExpired():
-            return replace(job, status="queued", lease_id=None)
+            return job._replace(status="queued", lease_id=None)
         case CancelRequested():
-            return replace(job, cancel_requested=True)
+            return job._replace(cancel_requested=True)
         case JobCompleted():
-            return replace(job, status="succeeded", ended=event)
+            return job._replace(status="succeeded", ended=event)
         case JobFailed():
-            return replace(job, status="failed", ended=event)
+            return job._replace(status="failed", ended=event)
         case JobCancelled():
-            return replace(job, status="cancelled", ended=event)
+            return job._replace(status="cancelled", ended=event)
         case JobExpired():
-            return replace(job, status="expired", ended=event)
+            return job._replace(status="expired", ended=event)
         case _:
             raise ValueError(f"{event.event_name} is no event of a job")
