@@ -1,6 +1,5 @@
 """Admitting a request: what it asks for is resolved, priced and sealed into an acceptance."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -29,8 +28,7 @@ from domain.sealed import Sealed
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for; the endpoint's body stands at `place` in the request.
 
     `deadline_at` is Unix milliseconds. A request whose client waits says what becomes of it
@@ -42,7 +40,7 @@ class Asked:
     body: dict[str, Any]
     place: str = ""
     lane: Lane = "standard"
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = {}
     deadline_at: int | None = None
     webhook: WebhookTarget | None = None
     on_disconnect: DisconnectPolicy | None = None
@@ -75,9 +73,9 @@ async def admit(
         lane=asked.lane,
         offers=first.refs,
         price_version=await _prices(ports, first),
-        hold_picodollars=max(one.hold(input_tokens) for one in every),
+        hold_picodollars=max([one.hold(input_tokens) for one in every]),
         estimated_input_tokens=input_tokens,
-        max_output_tokens=min(one.output_tokens for one in every),
+        max_output_tokens=min([one.output_tokens for one in every]),
         input=sealed,
         input_hash=input_hash,
         metadata=asked.metadata,

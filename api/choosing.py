@@ -1,8 +1,10 @@
 """Who may serve a request: its models, and their offers in the order to be asked."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from api.inference_bodies import Wanted
 from api.ports import ApiPorts
@@ -16,7 +18,7 @@ from domain.errors import InvalidRequest
 from domain.inference.admission import output_limit, output_to_hold
 from domain.inference.events import Endpoint, OfferRef
 from domain.rating.rate import worst_case
-from domain.routing.candidates import NO_PREFERENCES, Candidate, Preferences, ProviderFacts
+from domain.routing.candidates import Candidate, Preferences, ProviderFacts
 from domain.routing.needs import texts
 from domain.routing.routers import CallableModel, choose, router_mode
 
@@ -24,8 +26,7 @@ from domain.routing.routers import CallableModel, choose, router_mode
 ROUTED_MODELS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """A model that may answer, its offers in order, and the most output tokens it can bring.
 
     Money is set aside for `held_tokens` of output. `sold` are those of the offers that we are paid
@@ -35,7 +36,7 @@ class Choice:
 
     model: Model
     refs: tuple[OfferRef, ...]
-    sold: tuple[PricedOffer, ...]
+    sold: Sequence[PricedOffer]
     output_tokens: int
     held_tokens: int
     book: PriceBookPublished
@@ -45,8 +46,7 @@ class Choice:
         return worst_case(input_tokens, self.held_tokens, self.sold) if self.sold else 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """A request as far as the choice of who serves it goes; `own_keys` are its account's."""
 
     endpoint: Endpoint
@@ -76,7 +76,7 @@ def _models(ports: ApiPorts, inquiry: Inquiry) -> list[Resolved]:
     catalogue, endpoint, also = ports.catalogue, inquiry.endpoint, frozenset(inquiry.own_keys)
     mode = router_mode(inquiry.wanted.model)
     if mode is None:
-        names: Sequence[str] = (inquiry.wanted.model, *inquiry.asking.fallbacks)
+        names = [inquiry.wanted.model, *inquiry.asking.fallbacks]
         return [catalogue.resolve(name, endpoint, also) for name in dict.fromkeys(names)]
     found = choose(texts(inquiry.body), mode, _callable_models(ports, inquiry))
     if not found:
@@ -91,11 +91,16 @@ def _callable_models(ports: ApiPorts, inquiry: Inquiry) -> list[CallableModel]:
     found = [
         (resolved.model.id, _prices(resolved, wanted))
         for resolved in reach_of(ports.catalogue, inquiry.own_keys).listed
-        if resolved.model.kind == "chat" and needed <= _known(resolved.model.capabilities, needed)
+        if resolved.model.kind == "chat" and _can(resolved.model, needed)
     ]
     return [
         CallableModel(id=name, price_picodollars=min(prices)) for name, prices in found if prices
     ]
+
+
+def _can(model: Model, needed: frozenset[str]) -> bool:
+    """Where nothing is told anything may be asked."""
+    return not model.capabilities or needed.issubset(model.capabilities)
 
 
 def _prices(resolved: Resolved, wanted: Preferences) -> list[int]:
@@ -123,21 +128,20 @@ def _choice(ports: ApiPorts, inquiry: Inquiry, resolved: Resolved) -> Choice:
     )
     if not ordered.candidates:
         raise _nobody(model, {left.reason for left in ordered.left_out})
-    by_ref = {(offer.provider, offer.native_id): offer for offer in resolved.offers}
-    sold = tuple(
-        by_ref[one.provider, one.native_id] for one in ordered.candidates if one.own_key is None
-    )
+    prices = resolved.prices
+    sold = [prices[one.provider, one.native_id] for one in ordered.candidates if not one.own_key]
     book = ports.catalogue.price_book(model)
     return Choice(model, ordered.offers, sold, output_tokens, held_tokens, book)
 
 
-def _candidates(ports: ApiPorts, resolved: Resolved, inquiry: Inquiry) -> list[Candidate]:
-    wanted, candidates = inquiry.asking.wanted, [_candidate(offer) for offer in resolved.offers]
+def _candidates(ports: ApiPorts, resolved: Resolved, inquiry: Inquiry) -> Sequence[Candidate]:
+    wanted: Preferences = inquiry.asking.wanted
+    candidates: Sequence[Candidate] = resolved.candidates
     if inquiry.own_keys:
         candidates = list(_under_own_keys(ports, candidates, inquiry.own_keys))
-    if wanted is NO_PREFERENCES:  # nothing is asked that more would have to be known for
-        return candidates
-    return [_with_facts(ports, resolved.model, one, wanted) for one in candidates]
+    if wanted.regions or wanted.data_policy != "any":
+        candidates = [_with_facts(ports, one) for one in candidates]
+    return candidates
 
 
 def _under_own_keys(
@@ -150,38 +154,12 @@ def _under_own_keys(
             yield candidate if key is None else replace(candidate, own_key=key)
 
 
-def _candidate(offer: PricedOffer) -> Candidate:
-    return Candidate(
-        provider=offer.provider,
-        native_id=offer.native_id,
-        input_picodollars=offer.input_picodollars,
-        output_picodollars=offer.output_picodollars,
-    )
-
-
-def _with_facts(
-    ports: ApiPorts, model: Model, candidate: Candidate, wanted: Preferences
-) -> Candidate:
+def _with_facts(ports: ApiPorts, candidate: Candidate) -> Candidate:
+    """The candidate with where its provider handles requests, and how."""
     facts = ports.provider_facts.get(candidate.provider, ProviderFacts())
-    offer = next(
-        one
-        for one in model.offers
-        if (one.provider, one.native_id) == (candidate.provider, candidate.native_id)
-    )
-    can = model.capabilities if offer.capabilities is None else offer.capabilities
-    return replace(
-        candidate,
-        regions=facts.regions,
-        # What the operator vouches for is said in their contract, not in the customer's.
-        data_handling="unknown" if candidate.own_key else facts.data_handling,
-        capabilities=_known(can, wanted.capabilities),
-        context_length=offer.context_length or model.context_length,
-    )
-
-
-def _known(can: Sequence[str], needed: frozenset[str]) -> frozenset[str]:
-    """What can be done; where nothing is told anything may be asked."""
-    return frozenset(can) or needed
+    # What the operator vouches for is said in their contract, not in the customer's.
+    handling = "unknown" if candidate.own_key else facts.data_handling
+    return replace(candidate, regions=facts.regions, data_handling=handling)
 
 
 _WHY: Mapping[str, tuple[str, str]] = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -22,27 +21,28 @@ Filled = msgspec.Meta(min_length=1)
 
 # Fields that make some providers use another model, tool or tier: what they cost is not in the
 # price that is quoted at admission, so a request with one is refused instead of undercharged.
-UNPRICED = (
-    "container",
-    "mcp_servers",
-    "audio",
-    "best_of",
-    "compound_custom",
-    "enable_search",
-    "inference_geo",
-    "plugins",
-    "prediction",
-    "preset",
-    "search_parameters",
-    "web_search_options",
+UNPRICED = frozenset(
+    {
+        "container",
+        "mcp_servers",
+        "audio",
+        "best_of",
+        "compound_custom",
+        "enable_search",
+        "inference_geo",
+        "plugins",
+        "prediction",
+        "preset",
+        "search_parameters",
+        "web_search_options",
+    }
 )
 STANDARD_TIERS = (None, "auto", "default", "standard_only")
 # Pictures and sound cost a multiple of text, and no usage tells how much of an answer they were.
 TEXT_ALONE = (None, ["text"])
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What a body asks for.
 
     `max_output_tokens` is for one choice, None for the model's limit; `token_ids` counts the
@@ -190,7 +190,9 @@ _READERS: Mapping[Endpoint, Callable[[dict[str, Any], str], Wanted]] = {
 
 
 def _refuse_unpriced(body: Mapping[str, Any], place: str) -> None:
-    named = next((field for field in UNPRICED if body.get(field) is not None), None)
+    named = None
+    if not UNPRICED.isdisjoint(body):
+        named = min((field for field in UNPRICED if body.get(field) is not None), default=None)
     if named is None and body.get("service_tier") not in STANDARD_TIERS:
         named = "service_tier"
     if named is None and body.get("modalities") not in TEXT_ALONE:

@@ -6,7 +6,7 @@ The fields are those that OpenRouter's clients know: `models` (others that may a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -56,8 +56,7 @@ class _Routing(msgspec.Struct):
     route: Literal["fallback"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(msgspec.Struct, frozen=True):
     """What is asked of who serves."""
 
     wanted: Preferences = NO_PREFERENCES
@@ -68,6 +67,12 @@ class Asking:
 _NOTHING = Asking()
 
 
+@cache
+def _needing(needed: frozenset[str]) -> Asking:
+    """Nothing is asked but what can be done; there are few things of which to ask that."""
+    return Asking(Preferences(capabilities=needed)) if needed else _NOTHING
+
+
 def read_asking(
     body: Mapping[str, Any], place: str, needed: frozenset[str], tokens: int | None
 ) -> Asking:
@@ -75,9 +80,7 @@ def read_asking(
     it needs of a context. Raises `InvalidRequest`.
     """
     if ROUTING_FIELDS.isdisjoint(body):
-        if not needed:
-            return _NOTHING
-        return Asking(Preferences(capabilities=needed))
+        return _needing(needed)
     routing = converted(body, _Routing, place)
     choice = routing.provider or ProviderChoice()
     cap = choice.max_price or PriceCap()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeVar
 
+from domain.catalog.candidacy import candidates_of
 from domain.catalog.events import ModelKind, PriceBookPublished, PricedOffer
 from domain.catalog.names import Named, Names
 from domain.catalog.offers import Offer
@@ -17,6 +18,7 @@ from domain.catalog.price_books import price_book
 from domain.catalog.suggestions import Suggestions
 from domain.errors import InvalidRequest, NotFound
 from domain.inference.events import Endpoint
+from domain.routing.candidates import Candidate
 
 Strategy = Literal["price", "order"]
 
@@ -82,7 +84,7 @@ class Model:
         return price is not None and (self.free or price > 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resolved:
     """A canonical model and its callable offers, the first choice first.
 
@@ -96,6 +98,17 @@ class Resolved:
     @property
     def is_callable(self) -> bool:
         return bool(self.offers) and self.model.is_served
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The offers, for routing to choose from."""
+        model = self.model
+        return candidates_of(self.offers, model.offers, model.capabilities, model.context_length)
+
+    @cached_property
+    def prices(self) -> Mapping[tuple[str, str], PricedOffer]:
+        """The offers by their providers and native ids."""
+        return {(offer.provider, offer.native_id): offer for offer in self.offers}
 
     def at(self, named: Named) -> "Resolved":
         """The same with the offers that a pin leaves."""
@@ -246,7 +259,7 @@ class Catalogue:
     def _why_not_sold(self, resolved: Resolved) -> str:
         if not resolved.model.is_served:
             return f"is of kind {resolved.model.kind!r}, which no endpoint serves"
-        if not any(_priced(resolved.model)):
+        if not any(map(resolved.model.price, resolved.model.offers)):
             return "has no price and cannot be called"
         if resolved.pinned is not None:
             return f"cannot be had at {resolved.pinned!r}, which is not enabled"
@@ -259,10 +272,6 @@ class Catalogue:
     @cached_property
     def _suggestions(self) -> Suggestions:
         return Suggestions(name for name, found in self._by_name.items() if found.is_callable)
-
-
-def _priced(model: Model) -> Iterator[PricedOffer]:
-    return (priced for offer in model.offers if (priced := model.price(offer)) is not None)
 
 
 def _not_found(why: str, requested: str) -> NotFound:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from domain.inference.events import OfferRef
@@ -36,12 +37,13 @@ class ProviderFacts:
     data_handling: DataHandling = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """An offer that might serve; prices are in picodollars per token, the context in tokens.
 
     `regions` are those in which the host may handle the request, none when that is not known. With
-    `own_key` it is called with the account's own key, and the prices are paid to the provider.
+    no `capabilities` told anything may be asked for. With `own_key` it is called with the account's
+    own key, and the prices are paid to the provider.
     """
 
     provider: str
@@ -59,7 +61,7 @@ class Candidate:
         """An input and an output token together."""
         return self.input_picodollars + self.output_picodollars
 
-    @property
+    @cached_property
     def offer(self) -> OfferRef:
         return OfferRef(provider=self.provider, native_id=self.native_id, own_key=self.own_key)
 
@@ -137,7 +139,7 @@ def _unfit(candidate: Candidate, wanted: Preferences) -> Reason | None:
     )
     if any(cap is not None and price > cap for price, cap in caps):
         return "price"
-    if not wanted.capabilities <= candidate.capabilities:
+    if candidate.capabilities and not wanted.capabilities <= candidate.capabilities:
         return "capability"
     needed, length = wanted.context_tokens, candidate.context_length
     return "context" if needed is not None and length is not None and needed > length else None

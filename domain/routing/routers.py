@@ -76,9 +76,9 @@ def router_mode(model: str) -> Mode | None:
     `router:general:cost` and `gatewayz-general-cost` are the same; without a mode they are
     `balanced` and `auto`. Raises `InvalidRequest` for a mode or a router that there is not.
     """
-    prefix = next((prefix for prefix in _PREFIXES if model.startswith(prefix)), None)
-    if prefix is None:
+    if not model.startswith(_PREFIXES):
         return None
+    prefix = next(prefix for prefix in _PREFIXES if model.startswith(prefix))
     router, _, mode = model.removeprefix(prefix).partition(prefix[-1])
     if router == "general":
         return Mode("general", _known(model, mode or "balanced", GENERAL_MODES))

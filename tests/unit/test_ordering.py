@@ -203,7 +203,11 @@ def test_without_fallbacks_no_other_than_the_named_may_serve() -> None:
         ({"data_handling": "retains"}, Preferences(data_policy="no_retention"), "data_policy"),
         ({}, Preferences(max_input_picodollars=9), "price"),
         ({}, Preferences(max_output_picodollars=9), "price"),
-        ({}, Preferences(capabilities=frozenset({"tools"})), "capability"),
+        (
+            {"capabilities": frozenset({"vision"})},
+            Preferences(capabilities=frozenset({"tools"})),
+            "capability",
+        ),
         ({"context_length": 100}, Preferences(context_tokens=101), "context"),
     ],
 )
@@ -232,6 +236,11 @@ def test_what_meets_every_demand_serves() -> None:
         context_length=100,
     )
     assert names(ordered("price", wanted, (host,))) == ["host"]
+
+
+def test_where_no_capability_is_told_anything_may_be_asked() -> None:
+    wanted = Preferences(capabilities=frozenset({"tools"}))
+    assert names(ordered("price", wanted, (candidate("host"),))) == ["host"]
 
 
 def test_a_free_model_is_never_served_by_a_paid_offer() -> None:
