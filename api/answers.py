@@ -17,6 +17,7 @@ from domain.inference.serving import served
 from domain.money import picodollars_to_usd
 
 NONE: Mapping[str, str] = {}
+JOB_ID = "x-gatewayz-job-id"
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 # Nothing between us and the client is to keep a stream back.
 STREAM_HEADERS: Mapping[str, str] = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -41,15 +42,26 @@ def streamed_whole(
     extra: Mapping[str, str] = NONE,
 ) -> Response:
     """A finished answer as the stream that was asked for."""
+    headers = {**STREAM_HEADERS, **completion_headers(accepted, completed), **extra}
+    content = whole_stream(accepted, completed, request, head, body)
+    return Response(content, 200, headers, EVENT_STREAM)
+
+
+def whole_stream(
+    accepted: JobAccepted,
+    completed: JobCompleted,
+    request: Mapping[str, Any],
+    head: Head,
+    body: dict[str, Any],
+) -> bytes:
+    """The events of a finished answer, from the first to the last."""
     surface, endpoint = SURFACES[accepted.endpoint], accepted.endpoint
     model = completed.model or accepted.model
     outgoing = surface.outgoing(request, replace(head, model=model))
     deltas = [*outgoing.opening()]
     deltas.extend(one for delta in surface.replayed(body) for one in outgoing.shown(delta))
     deltas.extend(outgoing.closing(completed.usage))
-    headers = {**STREAM_HEADERS, **completion_headers(accepted, completed), **extra}
-    content = frames(endpoint, deltas) + last_frame(endpoint)
-    return Response(content, 200, headers, EVENT_STREAM)
+    return frames(endpoint, deltas) + last_frame(endpoint)
 
 
 def refused(
@@ -57,7 +69,7 @@ def refused(
 ) -> Response:
     """Why there is no answer."""
     response = error_response(request, failure.status_code, failure.code, failure.message)
-    response.headers.update({"x-gatewayz-job-id": job_id, **extra})
+    response.headers.update({JOB_ID: job_id, **extra})
     return response
 
 
@@ -80,7 +92,7 @@ def _names(dropped: Sequence[str]) -> str:
 def serving_headers(accepted: JobAccepted, offer: OfferRef) -> dict[str, str]:
     """Which job it is, and who serves it."""
     return {
-        "x-gatewayz-job-id": accepted.job_id,
+        JOB_ID: accepted.job_id,
         "x-gatewayz-provider": offer.provider,
         "x-gatewayz-model": served(accepted, offer).model,
     }

@@ -1,8 +1,7 @@
 """The drop-in routes: a request is run at once, and answered whole or as a stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
@@ -10,13 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.admission import Asked, admit
-from api.answers import (
-    STREAM_HEADERS,
-    answered,
-    refused,
-    serving_headers,
-    streamed_whole,
-)
+from api.answers import answered, refused, streamed_whole
 from api.auth import Caller, authenticate, ports_of, require_still_valid
 from api.idempotency import idempotency_key
 from api.inference_bodies import metadata_of
@@ -24,14 +17,12 @@ from api.job_requests import read_document
 from api.preferences import without_routing
 from api.replays import made_under, replay
 from api.requests import body_of, request_id_of
-from api.streamed import RUN_LOST, Batch, Listener, StreamedAnswer, until_left
+from api.streamed import RUN_LOST, Asking, Listener, StreamedAnswer, until_left
 from api.submission import input_hash_of
-from domain.dialects.surface import Head
 from domain.dialects.surfaces import SURFACES
 from domain.errors import Conflict, DomainError, InvalidRequest, Unauthenticated
 from domain.ids import Kind
 from domain.inference.events import DisconnectPolicy, Endpoint, JobAccepted, JobCompleted
-from domain.inference.serving import served
 from domain.inference.view import failure_told, head_of
 from domain.ports.interactive import Attached, Ended, RunLost
 
@@ -77,7 +68,7 @@ async def serve_body(
         raise
     if stream:
         head = head_of(accepted, ports.clock.now())
-        return await _streamed(request, accepted, head, body, attached)
+        return await _streamed(request, Asking(accepted, body, head, attached))
     return await _whole(request, accepted, attached)
 
 
@@ -132,23 +123,26 @@ async def _ended(request: Request, attached: Attached) -> Ended:
         watching.cancel()
 
 
-async def _streamed(
-    request: Request, accepted: JobAccepted, head: Head, body: dict[str, Any], attached: Attached
-) -> Response:
-    """The stream once it has begun: what fails before is an ordinary error."""
-    deltas = attached.deltas()
-    first = await _first(request, attached, deltas)
+async def _streamed(request: Request, asking: Asking) -> Response:
+    """The stream once it has begun, or nothing has come for a while; what fails before is an
+    ordinary error.
+    """
+    attached = asking.attached
+    deltas = attached.deltas(ports_of(request).limits.stream_keep_alive_seconds)
+    watching = asyncio.create_task(until_left(request.receive, attached))
+    try:
+        first = await anext(deltas, None)
+    except asyncio.CancelledError:
+        watching.cancel()
+        attached.cut_off()
+        raise
     if first is None:
-        return await _not_begun(request, accepted, head, body, attached)
-    headers = {**STREAM_HEADERS, **serving_headers(accepted, first[0][0])}
-    head = replace(head, model=served(accepted, first[0][0]).model)
-    outgoing = SURFACES[accepted.endpoint].outgoing(body, head)
-    return StreamedAnswer(
-        accepted.endpoint, outgoing, attached, first, deltas, headers, _listener(request)
-    )
+        watching.cancel()
+        return await _not_begun(request, asking)
+    return StreamedAnswer(asking, first, deltas, _listener(request, watching))
 
 
-def _listener(request: Request) -> Listener:
+def _listener(request: Request, watching: asyncio.Task[None]) -> Listener:
     ports, caller = ports_of(request), authenticate(request, "inference")
 
     def is_welcome() -> bool:
@@ -158,30 +152,16 @@ def _listener(request: Request) -> Listener:
             return False
         return True
 
-    return Listener(request_id_of(request), is_welcome)
+    return Listener(request_id_of(request), is_welcome, watching)
 
 
-async def _first(
-    request: Request, attached: Attached, deltas: AsyncIterator[Batch]
-) -> Batch | None:
-    watching = asyncio.create_task(until_left(request.receive, attached))
-    try:
-        return await anext(deltas, None)
-    except asyncio.CancelledError:
-        attached.cut_off()
-        raise
-    finally:
-        watching.cancel()
-
-
-async def _not_begun(
-    request: Request, accepted: JobAccepted, head: Head, body: dict[str, Any], attached: Attached
-) -> Response:
+async def _not_begun(request: Request, asking: Asking) -> Response:
     """What a run that streamed nothing ended in: a failure, or an answer that came whole."""
+    accepted = asking.accepted
     try:
-        ended = await attached.ended()
+        ended = await asking.attached.ended()
     except RunLost:
         return refused(request, accepted.job_id, RUN_LOST)
     if isinstance(ended.event, JobCompleted):
-        return streamed_whole(accepted, ended.event, body, head, ended.body)
+        return streamed_whole(accepted, ended.event, asking.body, asking.head, ended.body)
     return refused(request, accepted.job_id, failure_told(ended.event))

@@ -41,6 +41,8 @@ class ApiLimits:
     linger_seconds: float = 2.0
     max_wait_seconds: float = 60.0
     heartbeat_seconds: float = 15.0
+    # After which a silent stream tells that it still stands; 0 for never.
+    stream_keep_alive_seconds: float = 15.0
     # How long a read waits for its own account's latest writes to reach the read models.
     read_your_writes_seconds: float = 2.0
 

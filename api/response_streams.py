@@ -16,7 +16,7 @@ from starlette.responses import StreamingResponse
 from api.answers import EVENT_STREAM, STREAM_HEADERS
 from api.auth import Caller, ports_of, require_still_valid
 from api.errors import failure_response
-from api.frames import frames
+from api.frames import STILL_RUNNING, frames
 from api.histories import KEY_CHECK_SECONDS, History, folded, history_of
 from api.response_objects import asked_of, head_for, told
 from domain.dialects.responses.answers import OutgoingResponse, replayed
@@ -67,7 +67,7 @@ class _Reader:
                     self._last = shown[-1]["sequence_number"]
                     yield frames(_ENDPOINT, shown)
                 elif not batch:
-                    yield b": still running\n\n"
+                    yield STILL_RUNNING
         except (DomainError, StoreUnavailable, PayloadErased, ValueError) as error:
             yield frames(_ENDPOINT, [self._error(error)])
 

@@ -2,58 +2,72 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api.answers import EVENT_STREAM
-from api.frames import frames, last_frame
+from api.answers import EVENT_STREAM, JOB_ID, STREAM_HEADERS, serving_headers, whole_stream
+from api.frames import frames, last_frame, sign_of_life
 from api.wire_errors import error_body
-from domain.dialects.surface import Delta, Outgoing, TellsFailure
-from domain.inference.events import Endpoint, Failure, JobCompleted, OfferRef
+from domain.dialects.surface import Delta, Head, Outgoing, TellsFailure
+from domain.dialects.surfaces import SURFACES
+from domain.inference.events import Failure, JobAccepted, JobCompleted, OfferRef
+from domain.inference.serving import served
 from domain.inference.view import failure_told
 from domain.ports.interactive import Attached, RunLost
 
+# Nothing in it says that nothing came for a while.
 Batch = Sequence[tuple[OfferRef, Delta]]
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who reads a stream: the request's id, and whether its key still opens the door."""
+    """Who reads a stream: the request's id, and whether its key still opens the door.
+
+    `watching` runs until the client has left.
+    """
 
     request_id: str
     is_welcome: Callable[[], bool]
+    watching: asyncio.Task[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request for a stream, and the run that answers it."""
+
+    accepted: JobAccepted
+    body: Mapping[str, Any]
+    head: Head
+    attached: Attached
 
 
 class StreamedAnswer(StreamingResponse):
     """A response: events as they come, and the end once it is durable (promise P7).
 
-    What was begun is `first`, the rest is in `deltas`. A client that leaves is told to the run; one
-    whose key has ended gets no more, as if it had left.
+    What was begun is `first`, the rest is in `deltas`. A stream that is opened because nothing came
+    for a while tells nobody who serves it. A client that leaves is told to the run; one whose key
+    has ended gets no more, as if it had left.
     """
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        outgoing: Outgoing,
-        attached: Attached,
-        first: Batch,
-        deltas: AsyncIterator[Batch],
-        headers: Mapping[str, str],
-        listener: Listener,
+        self, asking: Asking, first: Batch, deltas: AsyncIterator[Batch], listener: Listener
     ) -> None:
-        super().__init__((), 200, headers, EVENT_STREAM)
-        self._endpoint = endpoint
-        self._outgoing = outgoing
-        self._attached = attached
+        accepted = self._accepted = asking.accepted
+        named = serving_headers(accepted, first[0][0]) if first else {JOB_ID: accepted.job_id}
+        super().__init__((), 200, {**STREAM_HEADERS, **named}, EVENT_STREAM)
+        self._asking = asking
+        self._attached = asking.attached
+        self._endpoint = accepted.endpoint
+        self._outgoing: Outgoing | None = None
         self._first = first
         self._deltas = deltas
         self._listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        watching = asyncio.create_task(until_left(receive, self._attached))
         try:
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
@@ -63,11 +77,11 @@ class StreamedAnswer(StreamingResponse):
                 self._attached.cut_off()
                 await send(_part(self._error(RUN_LOST), last=True))
         finally:
-            watching.cancel()
+            self._listener.watching.cancel()
+            self._attached.left()
 
     async def _send(self, send: Send) -> None:
-        opening = frames(self._endpoint, self._outgoing.opening())
-        await send(_part(opening + self._shown(self._first)))
+        await send(_part(self._shown(self._first)))
         async for batch in self._deltas:
             if not self._listener.is_welcome():
                 self._attached.left()
@@ -79,8 +93,20 @@ class StreamedAnswer(StreamingResponse):
         await send(_part(await self._end(), last=True))
 
     def _shown(self, batch: Batch) -> bytes:
-        shown = (one for _, delta in batch for one in self._outgoing.shown(delta))
-        return frames(self._endpoint, shown)
+        if not batch:
+            return sign_of_life(self._endpoint)
+        outgoing, told = self._outgoing, list[Delta]()
+        if outgoing is None:
+            outgoing = self._begun(served(self._accepted, batch[0][0]).model)
+            told.extend(outgoing.opening())
+        for _, delta in batch:
+            told.extend(outgoing.shown(delta))
+        return frames(self._endpoint, told)
+
+    def _begun(self, model: str) -> Outgoing:
+        surface, head = SURFACES[self._endpoint], replace(self._asking.head, model=model)
+        self._outgoing = surface.outgoing(self._asking.body, head)
+        return self._outgoing
 
     async def _end(self) -> bytes:
         try:
@@ -89,23 +115,30 @@ class StreamedAnswer(StreamingResponse):
             return self._error(RUN_LOST)
         except Exception:  # noqa: BLE001 - told in the log by the run; a client is told its end
             return self._error(CRASHED)
-        if isinstance(ended.event, JobCompleted):
-            closing = self._outgoing.closing(ended.event.usage)
-            return frames(self._endpoint, closing) + last_frame(self._endpoint)
-        return self._error(failure_told(ended.event))
+        if not isinstance(ended.event, JobCompleted):
+            return self._error(failure_told(ended.event))
+        if self._outgoing is None:  # it came whole
+            asking = self._asking
+            return whole_stream(self._accepted, ended.event, asking.body, asking.head, ended.body)
+        closing = self._outgoing.closing(ended.event.usage)
+        return frames(self._endpoint, closing) + last_frame(self._endpoint)
 
     def _error(self, failure: Failure) -> bytes:
-        if isinstance(self._outgoing, TellsFailure):
-            failing = self._outgoing.failing(failure)
-            return frames(self._endpoint, failing) + last_frame(self._endpoint)
-        error = {
-            "code": failure.code,
-            "message": failure.message,
-            "param": None,
-            "request_id": self._listener.request_id,
-        }
-        body = error_body(self._endpoint, failure.status_code, error)
-        return frames(self._endpoint, [body]) + last_frame(self._endpoint)
+        outgoing, told = self._outgoing, list[Delta]()
+        if outgoing is None:
+            outgoing = self._begun(self._accepted.model)
+            told.extend(outgoing.opening())
+        if isinstance(outgoing, TellsFailure):
+            told.extend(outgoing.failing(failure))
+        else:
+            error = {
+                "code": failure.code,
+                "message": failure.message,
+                "param": None,
+                "request_id": self._listener.request_id,
+            }
+            told.append(error_body(self._endpoint, failure.status_code, error))
+        return frames(self._endpoint, told) + last_frame(self._endpoint)
 
 
 RUN_LOST = Failure(

@@ -119,7 +119,7 @@ def api_ports(basis: Basis, on_sale: OnSale, parts: ApiParts) -> ApiPorts:
         pings=parts.deliveries,
         clock=storage.clock,
         ids=storage.ids,
-        limits=ApiLimits(),
+        limits=ApiLimits(stream_keep_alive_seconds=basis.settings.http.stream_keep_alive),
         version=VERSION,
         providers=provider_objects(basis.settings),
         redrive=parts.redrive,

@@ -8,13 +8,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
-from math import ceil
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from infra.http_server import BACKLOG, server_config
 from infra.logs import configure_logs
 from infra.settings import Settings
 
@@ -25,10 +25,6 @@ CLOSE_SECONDS = 5
 PATIENCE_SECONDS = 35.0
 # What the process ends with then.
 EXIT_HUNG = 1
-BACKLOG = 4096
-# Longer than the 60 s for which load balancers keep a connection: one that we closed first could
-# be just about to carry a request.
-KEEP_ALIVE_SECONDS = 75
 # Hundreds of requests at a time hold tens of thousands of objects that are no garbage: with the
 # interpreter's own 700 a tenth of the time was spent on looking at them again and again.
 COLLECTOR_THRESHOLDS = (20_000, 20, 100)
@@ -42,24 +38,6 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def _server(app: ASGIApp, drain_seconds: float) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            loop="none",
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=CLOSE_SECONDS + ceil(drain_seconds),
-        )
-    )
 
 
 @runtime_checkable
@@ -102,7 +80,12 @@ async def serve(
     with _bound(settings) as sockets:
         async with open_node() as running:
             app = running.app
-            server = _server(app, drain_seconds)
+            config = server_config(
+                app,
+                write_timeout=settings.http.write_timeout,
+                ending_seconds=CLOSE_SECONDS + drain_seconds,
+            )
+            server = _Server(config)
             _end_on_signals(server, app, patience_seconds)
             serving = asyncio.create_task(server.serve(sockets))
             await _until_started(server, serving)

@@ -5,23 +5,30 @@ leaves no trace. What was shown cannot be taken back: after it, another attempt 
 there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from domain.dialects.surface import Body, Delta, GoesOn, Surface
 from domain.inference.events import OfferRef
 from domain.ports.clock import Clock
+from domain.ports.provider import OnDelta as OnProviderDelta
 
-# Gets each event of a streamed answer and the offer that it is from.
-OnDelta = Callable[[OfferRef, Delta], None]
+# Gets each event of a streamed answer and the offer that it is from. What it returns is as in
+# `domain.ports.provider.OnDelta`.
+OnDelta = Callable[[OfferRef, Delta], Awaitable[None] | None]
 
 
 class AnswerDeltas:
-    """Hands the events of an answer on; `begun_at` is when the first of it came (monotonic)."""
+    """Hands the events of an answer on; `begun_at` is when the first of it came (monotonic).
 
-    def __init__(self, surface: Surface, on_delta: OnDelta, clock: Clock) -> None:
+    With `prefill` another attempt may go on from what was shown, where its surface can.
+    """
+
+    def __init__(
+        self, surface: Surface, on_delta: OnDelta, clock: Clock, *, prefill: bool = False
+    ) -> None:
         self._surface = surface
-        self._goes_on = surface if isinstance(surface, GoesOn) else None
+        self._goes_on = surface if prefill and isinstance(surface, GoesOn) else None
         self._on_delta = on_delta
         self._clock = clock
         self._waiting: list[tuple[OfferRef, Delta]] = []
@@ -34,10 +41,19 @@ class AnswerDeltas:
     def has_begun(self) -> bool:
         return self.begun_at is not None
 
-    def attempt(self, offer: OfferRef) -> Callable[[Delta], None]:
+    def attempt(self, offer: OfferRef) -> OnProviderDelta:
         """What gets the events of one attempt; those that an earlier one left are forgotten."""
         self._waiting.clear()
-        return lambda delta: self._take(offer, delta)
+
+        def take(delta: Delta) -> Awaitable[None] | None:
+            if self.begun_at is not None:
+                return self._hand_on(offer, delta)
+            self._waiting.append((offer, delta))
+            if self._surface.is_content(delta):
+                self.finish()
+            return None
+
+        return take
 
     def finish(self) -> None:
         """The answer is complete, though it may have been empty."""
@@ -59,19 +75,11 @@ class AnswerDeltas:
             return body
         return self._goes_on.joined(self._before, body)
 
-    def _take(self, offer: OfferRef, delta: Delta) -> None:
-        if self.has_begun:
-            self._hand_on(offer, delta)
-            return
-        self._waiting.append((offer, delta))
-        if self._surface.is_content(delta):
-            self.finish()
-
-    def _hand_on(self, offer: OfferRef, delta: Delta) -> None:
+    def _hand_on(self, offer: OfferRef, delta: Delta) -> Awaitable[None] | None:
         if self._said is not None and self._goes_on is not None:
             text = self._goes_on.plain_text(delta)
             if text is None:
                 self._said = None
             elif text:
                 self._said.append(text)
-        self._on_delta(offer, delta)
+        return self._on_delta(offer, delta)

@@ -5,7 +5,7 @@ the policy of its key says so, and pays for what it was sent (promise P8).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from domain.inference.events import JobAccepted, OfferRef
 from domain.ports.interactive import Ended, RunLost
 from domain.rating.estimate import Growing
 from workers.attempts import Answered
+from workers.handover import Handover
 from workers.run import JobPorts, Run
 from workers.running import RunningJobs
 
@@ -34,14 +35,13 @@ class AttachedRun(Run):
         super().__init__(ports, accepted.job_id, worker_id, lease_ms)
         self._accepted = accepted
         self._origin = origin
-        self._deltas: list[tuple[OfferRef, Delta]] = []
+        self._deltas: Handover[tuple[OfferRef, Delta]] = Handover()
         self._surface = SURFACES[accepted.endpoint]
         self._request_body: dict[str, Any] = {}
         # What the client was given of the answer so far.
         self._sent_from: OfferRef | None = None
         self._sent = Growing()
         self._is_cut_off = False
-        self._moved = asyncio.Event()
         self._body: dict[str, Any] = {}
         self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
 
@@ -67,27 +67,24 @@ class AttachedRun(Run):
             self._over.set_exception(error)
             raise
         finally:
-            self._moved.set()
+            self._deltas.close()
 
-    async def deltas(self) -> AsyncIterator[Sequence[tuple[OfferRef, Delta]]]:
-        while True:
-            if self._deltas:
-                given, self._deltas = self._deltas, []
-                self._sent_from = given[-1][0]
-                for _, delta in given:
+    async def deltas(
+        self, silence_seconds: float = 0.0
+    ) -> AsyncIterator[Sequence[tuple[OfferRef, Delta]]]:
+        with self._deltas.listening(silence_seconds):
+            while (given := await self._deltas.take()) is not None:
+                for offer, delta in given:
+                    self._sent_from = offer
                     self._sent.add(self._surface.added(delta))
                 yield given
-                continue
-            if self._over.done():
-                return
-            self._moved.clear()
-            await self._moved.wait()
 
     async def ended(self) -> Ended:
         return await asyncio.shield(self._over)
 
     def left(self) -> None:
         """See `Attached.left`."""
+        self._deltas.abandon()
         if self._accepted.on_disconnect == "cancel" and not self._over.done():
             self.stop()
 
@@ -96,9 +93,8 @@ class AttachedRun(Run):
         self._is_cut_off = True
         self.left()
 
-    def _take(self, offer: OfferRef, delta: Delta) -> None:
-        self._deltas.append((offer, delta))
-        self._moved.set()
+    def _take(self, offer: OfferRef, delta: Delta) -> Awaitable[None] | None:
+        return self._deltas.give((offer, delta))
 
     def _answered(self, result: Answered) -> None:
         self._body = result.reply.body

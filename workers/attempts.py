@@ -160,7 +160,8 @@ class AttemptEngine:
     def _stream(self, request: InferenceRequest, on_delta: OnDelta | None) -> AnswerDeltas | None:
         if on_delta is None:
             return None
-        return AnswerDeltas(SURFACES[request.endpoint], on_delta, self._clock)
+        surface = SURFACES[request.endpoint]
+        return AnswerDeltas(surface, on_delta, self._clock, prefill=request.prefill)
 
     async def _attempt(
         self, request: InferenceRequest, offer: OfferRef, stream: AnswerDeltas | None

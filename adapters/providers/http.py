@@ -1,7 +1,7 @@
 """A provider behind HTTP: one exchange, whatever the wire protocol."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -133,7 +133,9 @@ class _Exchange:
             raise self._wire.refusal(response.status, response.headers, content)
         reading = self.reading = self._wire.reading(self._call, response.content_type)
         async for part in response.content.iter_any():
-            self._tell(reading.feed(part))
+            room = self._tell(reading.feed(part))
+            if room is not None:
+                await patience.pause(room)
             if response.content.at_eof():
                 break
             if reading.is_done:
@@ -153,10 +155,12 @@ class _Exchange:
         if counted is not None and self._call.on_cut is not None:
             self._call.on_cut(counted)
 
-    def _tell(self, deltas: Sequence[Delta]) -> None:
+    def _tell(self, deltas: Sequence[Delta]) -> Awaitable[None] | None:
+        room = None
         if self._on_delta is not None:
             for delta in deltas:
-                self._on_delta(delta)
+                room = self._on_delta(delta)
+        return room
 
 
 async def _error_content(response: Response) -> bytes:

@@ -1,6 +1,7 @@
 """The timeouts of one call to a provider, kept by one timer that moves with the phases."""
 
 import asyncio
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Literal, Self
 
@@ -39,6 +40,18 @@ class Patience:
     def linger(self, seconds: float) -> None:
         """Nothing more is needed: wait this long at most."""
         self._move(self._bounded(self._now() + seconds))
+
+    async def pause(self, until: Awaitable[None]) -> None:
+        """Waits for what the provider has no part in: none of its times goes on meanwhile."""
+        begun_at = self._now()
+        self._timer.cancel()
+        try:
+            await until
+        finally:
+            waited = self._now() - begun_at
+            self._ends_at += waited
+            self._due_at += waited
+            self._set_timer()
 
     def _move(self, due_at: float) -> None:
         self._due_at = due_at

@@ -77,8 +77,7 @@ class Simulator:
             return await self._translated(call, reply, on_delta)
         if on_delta is not None and call.stream:
             for delta in _spoken(reply.body):
-                on_delta(delta)
-                await asyncio.sleep(0)
+                await (on_delta(delta) or asyncio.sleep(0))
         return reply
 
     async def _translated(
@@ -91,8 +90,7 @@ class Simulator:
             collector.add(piece)
             if on_delta is not None and call.stream:
                 for delta in renderer.deltas(piece):
-                    on_delta(delta)
-                await asyncio.sleep(0)
+                    await (on_delta(delta) or asyncio.sleep(0))
         return replace(reply, body=surface.whole(collector.answer()))
 
     async def _wait(self, call: ProviderCall) -> None:

@@ -37,21 +37,27 @@ class Attached(Protocol):
     1. The run goes on whether or not anybody listens; `left` applies the job's policy, and so
        does `cut_off`, but charges nothing for half an answer that we broke off.
     2. `deltas` gives the events of one attempt, in order, and ends with the run; what it gave is
-       all of the answer only when `ended` says that the job is completed.
+       all of the answer only when `ended` says that the job is completed. While it is not taken
+       on, a bounded number of events waits for it, and then the provider does.
     3. `ended` returns once the terminal event is durable. Raises `RunLost`.
     """
 
     @property
     def job_id(self) -> str: ...
 
-    def deltas(self) -> AsyncIterator[Sequence[tuple[OfferRef, Delta]]]:
-        """What has come since the last time, as soon as there is any."""
+    def deltas(
+        self, silence_seconds: float = 0.0
+    ) -> AsyncIterator[Sequence[tuple[OfferRef, Delta]]]:
+        """What has come since the last time, as soon as there is any; to be called once.
+
+        Nothing tells that nothing came for so long, and for each further while; 0 for never.
+        """
         ...
 
     async def ended(self) -> Ended: ...
 
     def left(self) -> None:
-        """The client has hung up."""
+        """The client has hung up, and takes no more of `deltas`."""
         ...
 
     def cut_off(self) -> None:

@@ -1,6 +1,6 @@
 """A provider: one wire protocol at one base URL."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -95,8 +95,9 @@ class ProviderReply:
     dropped: tuple[str, ...] = ()
 
 
-# Gets each event of a streamed answer, in the endpoint's own wire.
-OnDelta = Callable[[dict[str, Any]], None]
+# Gets each event of a streamed answer, in the endpoint's own wire. What it returns, if anything, is
+# over once there is room for more.
+OnDelta = Callable[[dict[str, Any]], Awaitable[None] | None]
 
 
 class Provider(Protocol):
@@ -106,7 +107,8 @@ class Provider(Protocol):
     2. Cancelling the task closes the upstream connection.
     3. Every timeout of the call is kept.
     4. With `on_delta` and a streamed call, every event of the answer is given to it as it comes,
-       in order, before `call` returns; what it was given may turn out to be half an answer.
+       in order, before `call` returns; what it was given may turn out to be half an answer. No
+       more of the answer is read before there is room for it, and no timeout counts that time.
     5. What the wire cannot carry is refused as "unsupported" without a call, or named in
        `dropped`; nothing is left out silently.
     """

@@ -26,6 +26,7 @@ from infra.settings.sections import (
     BreakerSettings,
     CatalogueSettings,
     DispatchSettings,
+    HttpSettings,
     LimitSettings,
     LoggingSettings,
     ProbeSettings,
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
         description="Additions to the built-in models and changes to them, by `org/model`.",
     )
     aliases: dict[str, str] = Field(default={}, description="Other names of models.")
+    http: HttpSettings = HttpSettings()
     routing: RoutingSettings = RoutingSettings()
     attempts: AttemptSettings = AttemptSettings()
     breaker: BreakerSettings = BreakerSettings()

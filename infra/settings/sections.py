@@ -11,6 +11,22 @@ from infra.settings.section import Section, require_none
 from infra.settings.values import Duration, Pause
 
 
+class HttpSettings(Section):
+    """What the HTTP server bears of its clients, and does for them."""
+
+    write_timeout: Duration = Field(
+        default=60.0,
+        description="For a client that reads nothing of its reply; then it counts as gone and its "
+        "connection is closed.",
+    )
+    stream_keep_alive: Pause = Field(
+        default=15.0,
+        description="After so long without a word a stream is opened, if it is not, and sends a "
+        "sign of life, so that nothing between closes its connection; 0 switches it off. What "
+        "fails before keeps its own status.",
+    )
+
+
 class RoutingSettings(Section):
     """Which offer is asked first."""
 

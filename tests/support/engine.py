@@ -18,6 +18,7 @@ import yaml
 
 from api.app import create_app
 from infra.bootstrap import Engine, engine
+from infra.http_server import server_config
 from infra.settings import Settings, load_settings
 from tests.support.client import Account, Client, client
 from tests.support.scripted_provider import ScriptedProvider
@@ -87,22 +88,15 @@ async def running_engine(folder: Path, **changes: Any) -> AsyncIterator[RunningE
             **configuration(upstream.base_url, **changes),
         )
         running = await stack.enter_async_context(engine(settings, print))
-        base_url = await stack.enter_async_context(_served(running))
+        base_url = await stack.enter_async_context(_served(running, settings))
         admin = await stack.enter_async_context(client(base_url, ADMIN_KEY))
         yield RunningEngine(settings, running, upstream, admin)
 
 
 @asynccontextmanager
-async def _served(running: Engine) -> AsyncIterator[str]:
-    config = uvicorn.Config(
-        create_app(running.ports),
-        host="127.0.0.1",
-        port=0,
-        loop="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=1,
+async def _served(running: Engine, settings: Settings) -> AsyncIterator[str]:
+    config = server_config(
+        create_app(running.ports), write_timeout=settings.http.write_timeout, ending_seconds=1
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve())
