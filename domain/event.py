@@ -5,8 +5,9 @@ Times in events (`*_at`) are Unix milliseconds; amounts say their unit in their 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Generic, Literal, TypeVar, dataclass_transform
+from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar, dataclass_transform
+
+from domain.value import value
 
 ActorType = Literal["key", "user", "system"]
 
@@ -28,7 +29,7 @@ def event(name: str, *, version: int) -> Callable[[type[E]], type[E]]:
     """Makes a class a frozen, keyword-only event stored as `name` at `version`."""
 
     def declare(cls: type[E]) -> type[E]:
-        made = dataclass(frozen=True, kw_only=True, slots=True)(cls)
+        made = value(kw_only=True)(cls)
         made.event_name = name
         made.event_version = version
         return made
@@ -36,7 +37,7 @@ def event(name: str, *, version: int) -> Callable[[type[E]], type[E]]:
     return declare
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Origin:
     """Who caused an append and why; copied into the envelope of each of its events."""
 
@@ -59,12 +60,12 @@ class Origin:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded(Generic[E_co]):
+class Recorded(NamedTuple, Generic[E_co]):
     """An event with its envelope, as it stands in the log.
 
     `position` is gap-free over the whole log and starts at 1; `version` is gap-free within
     `stream` and starts at 1; `recorded_at` is Unix milliseconds.
+    A tuple, because one is made of every event: a frozen dataclass takes four times as long.
     """
 
     position: int

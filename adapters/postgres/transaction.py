@@ -205,7 +205,7 @@ def _hold_row(hold_id: str, held: HeldAmount) -> dict[str, str]:
 
 
 def _save_work(run: _Pipelined, changes: Changes) -> None:
-    kept = [item for item in changes.items.values() if item is not None]
+    kept = [item._asdict() for item in changes.items.values() if item is not None]
     if kept:
         run(
             f"INSERT INTO work ({WORK_COLUMNS}) "

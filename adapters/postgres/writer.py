@@ -120,7 +120,7 @@ class PostgresCommit:
     def _worked(self, decided: Decided, before: int) -> Worked[History]:
         """The answers with their true positions."""
         shift = before - UNPLACED
-        events = [replace(r, position=r.position + shift) for r in decided.changes.events]
+        events = [r._replace(position=r.position + shift) for r in decided.changes.events]
         changes = replace(decided.changes, events=events)
         answers: Answers = [
             answer

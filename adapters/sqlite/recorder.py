@@ -58,6 +58,11 @@ class _Pool(SQLiteConnectionPool):
         return SQLiteConnection(opened, self.max_age)
 
 
+def insert_events(c: SQLiteCursor, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Inserts rows of position, stream, version, topic and state in the open transaction."""
+    insert_rows(c, "INSERT INTO stored_events", 5, rows)
+
+
 class Datastore(SQLiteDatastore):
     """The library's datastore with a durability."""
 
@@ -90,29 +95,15 @@ class Recorder(SQLiteApplicationRecorder):
         return STATEMENTS
 
     def _insert_events(
-        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
     ) -> Sequence[int]:
-        first: int = kwargs.get("first_position") or self.next_position(c)
-        insert_rows(
-            c,
-            "INSERT INTO stored_events",
-            5,
-            [
-                (first + i, s.originator_id, s.originator_version, s.topic, s.state)
-                for i, s in enumerate(stored_events)
-            ],
-        )
-        return list(range(first, first + len(stored_events)))
-
-    def insert_at(
-        self, c: SQLiteCursor, first_position: int, stored_events: Sequence[StoredEvent]
-    ) -> None:
-        """Inserts events in the open transaction, the first at `first_position`."""
-        self._insert_events(c, stored_events, first_position=first_position)
-
-    def next_position(self, c: SQLiteCursor) -> int:
-        """The position that the next event gets."""
-        return int(self._max_notification_id(c) or 0) + 1
+        first = int(self._max_notification_id(c) or 0) + 1
+        rows = [
+            (first + i, s.originator_id, s.originator_version, s.topic, s.state)
+            for i, s in enumerate(stored_events)
+        ]
+        insert_events(c, rows)
+        return [row[0] for row in rows]
 
     def transact(self, work: Callable[[SQLiteCursor], R]) -> R:
         """Runs `work` in one transaction and commits it.

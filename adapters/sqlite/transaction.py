@@ -2,11 +2,10 @@
 
 from typing import get_args
 
-from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteCursor
 
 from adapters.codec.events import EventCodec
-from adapters.sqlite.recorder import Recorder
+from adapters.sqlite.recorder import insert_events
 from adapters.sqlite.rows import delete_by_keys, insert_rows
 from adapters.sqlite.schema import WORK_COLUMNS
 from adapters.store.group import Changes
@@ -15,14 +14,14 @@ from domain.effects import Queue
 from domain.ports.event_store import Mark
 
 
-def save(recorder: Recorder, c: SQLiteCursor, changes: Changes, codec: EventCodec) -> None:
+def save(c: SQLiteCursor, changes: Changes, codec: EventCodec) -> None:
     """Writes the group's changes in the open transaction."""
-    if changes.events:
-        stored = [
-            StoredEvent(r.stream, r.version, codec.topics[type(r.event)], state)
-            for r, state in zip(changes.events, changes.states, strict=True)
-        ]
-        recorder.insert_at(c, changes.events[0].position, stored)
+    topics = codec.topics
+    rows = [
+        (r.position, r.stream, r.version, topics[type(r.event)], state)
+        for r, state in zip(changes.events, changes.states, strict=True)
+    ]
+    insert_events(c, rows)
     _save_money(c, changes)
     _save_work(c, changes)
     for mark in latest(changes.marks):
@@ -44,23 +43,7 @@ def _save_money(c: SQLiteCursor, changes: Changes) -> None:
 
 
 def _save_work(c: SQLiteCursor, changes: Changes) -> None:
-    kept = [
-        (
-            item.queue,
-            item.item_id,
-            item.account_id,
-            item.lane,
-            item.position,
-            item.cost,
-            item.due_at,
-            item.deadline_at,
-            item.starts,
-            item.lease_id,
-            item.leased_until,
-        )
-        for item in changes.items.values()
-        if item is not None
-    ]
+    kept = [item for item in changes.items.values() if item is not None]
     insert_rows(c, f"INSERT OR REPLACE INTO work ({WORK_COLUMNS})", 11, kept)
     for queue in get_args(Queue):
         done = [key[1] for key, item in changes.items.items() if item is None and key[0] == queue]

@@ -39,5 +39,5 @@ class SqliteCommit:
 
     def _decide_and_save(self, c: SQLiteCursor, appends: Sequence[Append]) -> Worked[History]:
         decided = self._decider.decide(self._known.state(c, appends), appends)
-        save(self._recorder, c, decided.changes, self._codec)
+        save(c, decided.changes, self._codec)
         return Worked(decided.answers, partial(self._committed, decided.changes))

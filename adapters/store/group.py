@@ -6,7 +6,7 @@ stands whole or leaves no trace; the rest of the group does not notice a refusal
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from domain.billing.events import MOVES_MONEY, Entry
@@ -202,7 +202,7 @@ class Group:
         self._set(self.changes.wallets, account, after)
         if isinstance(cause.event, MOVES_MONEY):
             posted = cause.event.posted(entries, after.total)
-            self.changes.events[-1] = replace(cause, event=posted)
+            self.changes.events[-1] = cause._replace(event=posted)
 
     def _set_hold(self, hold_id: str, held: HeldAmount) -> None:
         if hold_id in self._state.holds:
@@ -238,25 +238,24 @@ class Group:
     def _lease(self, effect: Lease) -> None:
         key = (effect.queue, effect.item_id)
         item = self._state.items.get(key)
-        if item is None:
-            return
-        starts = item.starts + (item.lease_id != effect.lease_id)
-        self._set_item(
-            key,
-            replace(item, starts=starts, lease_id=effect.lease_id, leased_until=effect.until),
-        )
+        if item is not None:
+            starts = item.starts + (item.lease_id != effect.lease_id)
+            leased = item._replace(
+                starts=starts, lease_id=effect.lease_id, leased_until=effect.until
+            )
+            self._set_item(key, leased)
 
     def _renew(self, effect: Renew) -> None:
         key = (effect.queue, effect.item_id)
         item = self._state.items.get(key)
         if item is not None and item.lease_id == effect.lease_id:
-            self._set_item(key, replace(item, leased_until=effect.until))
+            self._set_item(key, item._replace(leased_until=effect.until))
 
     def _requeue(self, effect: Requeue) -> None:
         key = (effect.queue, effect.item_id)
         item = self._state.items.get(key)
         if item is not None:
-            free = replace(item, lease_id=None, leased_until=None, due_at=effect.due_at)
+            free = item._replace(lease_id=None, leased_until=None, due_at=effect.due_at)
             self._set_item(key, free)
             self.changes.feed.append(free)
 

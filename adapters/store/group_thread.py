@@ -21,6 +21,8 @@ STUCK_SECONDS = 10.0
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+# What is asked, and the future that ends with its answer.
+Request = tuple[Q, asyncio.Future[Any]]
 
 log = structlog.get_logger(__name__)
 
@@ -33,19 +35,13 @@ class Worked(Generic[A]):
     notice: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Request(Generic[Q]):
-    asked: Q
-    answer: asyncio.Future[Any]
-
-
 class GroupThread(Generic[Q, A]):
     """Runs `work` on groups of requests, at most `max_group` at a time, in the order of asking."""
 
     def __init__(self, name: str, max_group: int, work: Callable[[Sequence[Q]], Worked[A]]) -> None:
         self._max_group = max_group
         self._work = work
-        self._requests: queue.SimpleQueue[_Request[Q] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Request[Q] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
         # When the group in hand was begun, by the monotonic clock.
@@ -63,7 +59,7 @@ class GroupThread(Generic[Q, A]):
         if self.is_stuck:
             raise StoreUnavailable("the event store does not answer")
         answer: asyncio.Future[A] = self._loop.create_future()
-        self._requests.put(_Request(asked, answer))
+        self._requests.put((asked, answer))
         return answer
 
     @property
@@ -81,13 +77,13 @@ class GroupThread(Generic[Q, A]):
     def _run(self) -> None:
         open_ = True
         while open_:
-            group: list[_Request[Q]] = []
+            group: list[Request[Q]] = []
             open_ = self._gather(group)
             if group:
-                worked = self._worked([request.asked for request in group])
+                worked = self._worked([asked for asked, _ in group])
                 self._loop.call_soon_threadsafe(self._deliver, group, worked)
 
-    def _gather(self, group: list[_Request[Q]]) -> bool:
+    def _gather(self, group: list[Request[Q]]) -> bool:
         """Waits for one request and takes all that wait with it; False once closed."""
         request = self._requests.get()
         while request is not None:
@@ -106,16 +102,16 @@ class GroupThread(Generic[Q, A]):
         finally:
             self._began = None
 
-    def _deliver(self, group: Sequence[_Request[Q]], worked: Worked[A]) -> None:
+    def _deliver(self, group: Sequence[Request[Q]], worked: Worked[A]) -> None:
         if worked.notice is not None:
             try:
                 worked.notice()
             except Exception:
                 log.exception("store.notice_failed")
-        for request, answer in zip(group, worked.answers, strict=True):
-            if request.answer.done():  # the caller gave up waiting
+        for (_, waiting), answer in zip(group, worked.answers, strict=True):
+            if waiting.done():  # the caller gave up waiting
                 continue
             if isinstance(answer, Exception):
-                request.answer.set_exception(answer)
+                waiting.set_exception(answer)
             else:
-                request.answer.set_result(answer)
+                waiting.set_result(answer)

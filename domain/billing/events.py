@@ -1,10 +1,11 @@
 """The events of money. Amounts are picodollars; every entry set sums to zero."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from domain.event import Event, event
 from domain.inference.events import Usage
+from domain.value import value
 
 Bucket = Literal["allowance", "purchased"]
 # The customer's two ledger accounts, and the house's two on the other side.
@@ -21,10 +22,11 @@ Dimension = Literal[
     "output_audio",
     "request",
     "own_key",
+    "search",
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Entry:
     """One line of a double entry: what `account` gains (or loses, when negative)."""
 
@@ -32,7 +34,7 @@ class Entry:
     picodollars: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class RatingLine:
     """Quantity times unit price; the `ceiling` line gives back what passed the quoted maximum.
 
@@ -70,7 +72,20 @@ class ChargeRecorded(Event):
 
     def posted(self, entries: tuple[Entry, ...], balance: int) -> "ChargeRecorded":
         """This event with the entries and the resulting balance."""
-        return replace(self, entries=entries, balance_picodollars=balance)
+        return ChargeRecorded(  # one for every job: `replace` takes three times as long
+            charge_id=self.charge_id,
+            job_id=self.job_id,
+            model=self.model,
+            provider=self.provider,
+            native_id=self.native_id,
+            usage=self.usage,
+            price_version=self.price_version,
+            lines=self.lines,
+            picodollars=self.picodollars,
+            entries=entries,
+            balance_picodollars=balance,
+            own_key=self.own_key,
+        )
 
 
 @event("billing.credit.granted", version=1)

@@ -66,16 +66,16 @@ def capture(wallet: Wallet, held: int, amount: int) -> tuple[Wallet, tuple[Entry
     from_allowance = min(amount, wallet.allowance)
     from_purchased = amount - from_allowance
     after = Wallet(
-        allowance=wallet.allowance - from_allowance,
-        purchased=wallet.purchased - from_purchased,
-        held=wallet.held - held,
+        wallet.allowance - from_allowance, wallet.purchased - from_purchased, wallet.held - held
     )
-    entries = (
-        Entry(account="allowance", picodollars=-from_allowance),
-        Entry(account="purchased", picodollars=-from_purchased),
-        Entry(account="revenue", picodollars=amount),
-    )
-    return after, tuple(entry for entry in entries if entry.picodollars)
+    entries = []
+    if from_allowance:
+        entries.append(Entry(account="allowance", picodollars=-from_allowance))
+    if from_purchased:
+        entries.append(Entry(account="purchased", picodollars=-from_purchased))
+    if amount:
+        entries.append(Entry(account="revenue", picodollars=amount))
+    return after, tuple(entries)
 
 
 def credit(wallet: Wallet, bucket: Bucket, amount: int) -> tuple[Wallet, tuple[Entry, ...]]:

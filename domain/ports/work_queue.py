@@ -1,15 +1,13 @@
 """The work queues: pieces of work that call the outside, with leases."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.effects import Queue
 from domain.inference.events import Lane
 
 
-@dataclass(frozen=True, slots=True)
-class WorkItem:
+class WorkItem(NamedTuple):
     """A piece of work; `position` is that of the event that asked for it, `starts` how many
     leases were taken on it.
     """

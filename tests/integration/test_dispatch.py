@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -207,7 +206,7 @@ async def test_a_lease_that_a_live_worker_holds_is_respected(here: Dispatching) 
     await here.provider.count(1)
     other = here.start(lease_seconds=0.3, sole_worker=False)
     (item,) = await here.store.backlog("dispatch")
-    other._arrived(replace(item, lease_id=None, leased_until=None, starts=0))
+    other._arrived(item._replace(lease_id=None, leased_until=None, starts=0))
     await asyncio.sleep(0.7)  # more than two leases
     here.provider.open.set()
     (job,) = await here.ended(name)

@@ -153,7 +153,7 @@ async def test_an_item_whose_lease_ended_is_given_again(here: KafkaGroup) -> Non
         await write(here.store, job_id(0), started, expired, version=1)
         await here.publish()
         await until(lambda: len(worker.received) == 2)
-    assert worker.received[1] == replace(worker.received[0], starts=1)
+    assert worker.received[1] == worker.received[0]._replace(starts=1)
 
 
 async def test_an_item_that_is_done_is_not_given(here: KafkaGroup) -> None:

@@ -292,7 +292,7 @@ async def test_late_news_of_a_delivery_does_not_bring_its_next_attempt_forward(
         async with asyncio.timeout(5):
             while not (waiting := await engine.store.backlog("webhooks"))[0].due_at > ended_at():
                 await asyncio.sleep(0.01)
-        engine.deliverer._arrived(replace(waiting[0], due_at=0))
+        engine.deliverer._arrived(waiting[0]._replace(due_at=0))
         await asyncio.sleep(0.2)
         assert len(receiver.received) == 1
 

@@ -199,7 +199,7 @@ class SimulatedLog:
                     wallet, entries = wallets.credit(wallet, effect.bucket, effect.picodollars)
                     event = event.posted(entries, wallet.total)
         self.wallets[recorded.account_id] = wallet
-        return recorded if event is recorded.event else replace(recorded, event=event)
+        return recorded if event is recorded.event else recorded._replace(event=event)
 
     def recorded(self) -> Iterable[Recorded[Event]]:
         """Every entry that can be read."""

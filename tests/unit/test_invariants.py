@@ -53,7 +53,7 @@ def change(event_type: type[Event], **fields: object) -> Callable[[Log], Log]:
 
     def damage(log: Log) -> Log:
         return [
-            replace(r, event=replace(r.event, **fields))  # type: ignore[type-var]
+            r._replace(event=replace(r.event, **fields))  # type: ignore[type-var]
             if isinstance(r.event, event_type)
             else r
             for r in log
@@ -72,7 +72,7 @@ def again(event: Event) -> Callable[[Log], Log]:
 
     def damage(log: Log) -> Log:
         last = log[-1]
-        return [*log, replace(last, position=last.position + 1, stream="other", event=event)]
+        return [*log, last._replace(position=last.position + 1, stream="other", event=event)]
 
     return damage
 
