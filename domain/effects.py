@@ -5,7 +5,6 @@ balances read model replays the same ones. This is the only place that says whic
 money and which one starts or ends a piece of work.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from domain.billing.events import Bucket, ChargeRecorded, CreditGranted
@@ -21,12 +20,13 @@ from domain.inference.events import (
     LeaseExpired,
     Usage,
 )
+from domain.value import value
 from domain.webhooks.events import DeliveryAttempted, DeliveryScheduled, RedeliveryRequested
 
 Queue = Literal["dispatch", "webhooks"]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Hold:
     """Set `picodollars` of the event's account aside.
 
@@ -38,7 +38,7 @@ class Hold:
     picodollars: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Capture:
     """End the hold and charge this much of it."""
 
@@ -46,14 +46,14 @@ class Capture:
     picodollars: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Release:
     """End the hold and charge nothing."""
 
     hold_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Credit:
     """Add to one bucket of the event's account."""
 
@@ -61,7 +61,7 @@ class Credit:
     picodollars: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Enqueue:
     """Put a piece of work into a queue; a second time changes nothing.
 
@@ -79,7 +79,7 @@ class Enqueue:
     deadline_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Lease:
     """Mark an item as taken by `owner` until `until` (Unix milliseconds)."""
 
@@ -90,7 +90,7 @@ class Lease:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Renew:
     """Prolong a lease until `until`, unless it was lost meanwhile."""
 
@@ -100,7 +100,7 @@ class Renew:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Requeue:
     """Give an item back, to be taken from `due_at` on."""
 
@@ -109,7 +109,7 @@ class Requeue:
     due_at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Done:
     """Remove an item."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import random as randomness
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import inf
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from domain.ports.tokens import TokenCounter
 from domain.rating.counting import LIKELY, counted_usage
 from domain.routing.failures import INTERRUPTED, of_own_key
 from domain.routing.policy import AttemptLimits, FailedAttempt, GiveUp, next_step
+from domain.value import value
 from workers.answer_deltas import AnswerDeltas, OnDelta
 from workers.own_providers import OWN_KEYS
 
@@ -47,7 +48,7 @@ _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class InferenceRequest:
     """One job's call: the caller's body and the offers that may serve it, first choice first.
 
@@ -71,7 +72,7 @@ class InferenceRequest:
     tokens: TokenCounter = LIKELY
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Answered:
     """A complete answer; `reply.body` is the customer's, `attempts` are all of the job's."""
 
@@ -81,7 +82,7 @@ class Answered:
     attempts: tuple[AttemptRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GaveUp:
     """No answer; `deadline_passed` says that time ran out rather than offers."""
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from io import BytesIO
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from domain.dialects.canonical import Untranslatable
 from domain.dialects.surface import Delta
 from domain.errors import InvalidRequest
 from domain.ports.provider import OnDelta, ProviderCall, ProviderFailure, ProviderReply
+from domain.value import value
 
 Response = Post | aiohttp.ClientResponse
 _MAX_ERROR_BYTES = 64 * 2**10
@@ -28,7 +29,7 @@ _MAX_IN_ONE_PIECE = 2**20
 _LINGER_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class HttpRequest:
     """What goes to the provider. `dropped` names what the caller asked for and is not in it.
 

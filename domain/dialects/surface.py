@@ -5,19 +5,20 @@ are parsed JSON. The attempt engine moves them about without knowing which wire 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, runtime_checkable
 
 from domain.dialects.canonical import Answer, Request
 from domain.dialects.pieces import Piece
 from domain.inference.events import Failure, Usage
 from domain.rating.estimate import Told
+from domain.value import value
 
 Delta = dict[str, Any]
 Body = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Head:
     """What our reply says about itself: our id, the canonical model, the time in Unix seconds.
 

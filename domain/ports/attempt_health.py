@@ -1,13 +1,13 @@
 """What the attempt engine asks and tells about the health of offers, without ever waiting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from domain.inference.events import OfferRef
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Speed:
     """How fast an answer came; `first_token_ms` is known of streamed answers alone."""
 

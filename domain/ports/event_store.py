@@ -1,15 +1,15 @@
 """The event store: the only place where a decision is made durable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from domain.billing.wallet import Wallet
 from domain.effects import WorkEffect
 from domain.event import Event, Origin, Recorded
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class StreamWrite:
     """Events for one stream; `expected_version` is that of the last event the writer saw."""
 
@@ -18,7 +18,7 @@ class StreamWrite:
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Mark:
     """How far a consumer has come: everything up to `watermark`, and `handled` beyond it."""
 
@@ -27,7 +27,7 @@ class Mark:
     handled: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class DeadLetter:
     """An event that a consumer could not handle for good, kept with its bytes and the error.
 
@@ -42,7 +42,7 @@ class DeadLetter:
     state: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Append:
     """What is recorded together or not at all."""
 
@@ -54,7 +54,7 @@ class Append:
     redriven: tuple[DeadLetter, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Unreadable:
     """A stored event that no known name and version can decode."""
 
@@ -65,7 +65,7 @@ class Unreadable:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Checkpoint:
     """Where a consumer resumes: after `watermark`, skipping `handled`."""
 

@@ -3,7 +3,7 @@ connection.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from domain.dialects.surface import Delta
@@ -16,9 +16,10 @@ from domain.inference.events import (
     JobFailed,
     OfferRef,
 )
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Ended:
     """How a run ended: its terminal event, and the whole body of an answer, empty without one."""
 

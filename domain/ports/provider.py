@@ -1,10 +1,10 @@
 """A provider: one wire protocol at one base URL."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from domain.inference.events import Endpoint, Usage
+from domain.value import value
 
 # What can go wrong with a call, as the attempt policy sees it.
 FailureKind = Literal[
@@ -48,7 +48,7 @@ class ProviderFailure(Exception):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class CallTimeouts:
     """Seconds; each bounds one phase of a call and `total` the whole."""
 
@@ -58,7 +58,7 @@ class CallTimeouts:
     total: float
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ProviderCall:
     """One request: the caller's body, in the wire of its endpoint, for the provider's own model.
 
@@ -79,7 +79,7 @@ class ProviderCall:
     on_cut: Callable[[Usage], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ProviderReply:
     """A complete answer: the endpoint's own response body, parsed.
 

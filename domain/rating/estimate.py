@@ -7,10 +7,10 @@ compact JSON and more of Cyrillic and Arabic.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from domain.inference.events import Usage
+from domain.value import value
 
 # What the chat template of a provider adds around the messages.
 TEMPLATE_TOKENS = 16
@@ -38,7 +38,7 @@ _CALLERS_OWN = frozenset({"parameters", "input_schema", "schema", "input"})
 _MEDIA_MARKS = ("media_type", "format")
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Told:
     """What is counted in tokens: texts, and the tokens of what is no text."""
 
