@@ -1,7 +1,5 @@
 """What can be asked of a job."""
 
-from dataclasses import dataclass
-
 from domain.billing.events import ChargeRecorded
 from domain.inference.events import (
     AttemptRecord,
@@ -9,16 +7,17 @@ from domain.inference.events import (
     JobAccepted,
     JobCompleted,
 )
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class SubmitJob:
     """Accept the job whose facts were resolved, priced and sealed at the door."""
 
     accepted: JobAccepted
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class BeginJob:
     """Accept the job and take its lease at once: its client waits for the answer here."""
 
@@ -28,7 +27,7 @@ class BeginJob:
     lease_until: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class StartJob:
     """Take the lease; times in Unix milliseconds."""
 
@@ -37,7 +36,7 @@ class StartJob:
     lease_until: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class RecordFailedAttempt:
     """One attempt under this lease failed and another follows."""
 
@@ -45,7 +44,7 @@ class RecordFailedAttempt:
     attempt: AttemptRecord
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class CompleteJob:
     """The answer is complete; `charge` is its rating."""
 
@@ -53,7 +52,7 @@ class CompleteJob:
     charge: ChargeRecorded
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class FailJob:
     """No offer could answer under this lease."""
 
@@ -62,12 +61,12 @@ class FailJob:
     attempts: tuple[AttemptRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class RequestCancel:
     """The customer wants the job to stop."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class StopJob:
     """The worker stopped a running job because it was asked to.
 
@@ -79,7 +78,7 @@ class StopJob:
     charge: ChargeRecorded | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ExpireJob:
     """The deadline has passed; `lease_id` is the lease under which that was seen, if any."""
 
@@ -87,7 +86,7 @@ class ExpireJob:
     attempts: tuple[AttemptRecord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ExpireLease:
     """The lease ran out without a renewal."""
 

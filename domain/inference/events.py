@@ -4,11 +4,11 @@ A terminal event repeats the job's own webhook and how it is told of, so that wh
 knows whom to tell and in which words.
 """
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from domain.event import Event, event
 from domain.sealed import Sealed
+from domain.value import value
 
 Lane = Literal["interactive", "standard", "batch"]
 LANES: tuple[Lane, ...] = ("interactive", "standard", "batch")
@@ -29,7 +29,7 @@ Telling = Literal["job", "response"]
 DISCONNECT_POLICIES: tuple[DisconnectPolicy, ...] = get_args(DisconnectPolicy)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class OfferRef:
     """A model at a provider, as resolved at admission; priced by the job's price version.
 
@@ -41,7 +41,7 @@ class OfferRef:
     own_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Fallback:
     """Another model that may answer, its offers, and the prices that it is pinned to."""
 
@@ -50,7 +50,7 @@ class Fallback:
     offers: tuple[OfferRef, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class WebhookTarget:
     """The job's own callback: where to, and which event types (empty: every terminal one)."""
 
@@ -58,7 +58,7 @@ class WebhookTarget:
     events: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Usage:
     """Tokens as the provider counted them, or as counted or estimated here where it did not.
 
@@ -78,7 +78,7 @@ class Usage:
     source: UsageSource = "provider"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AttemptRecord:
     """One call to one offer: when, how long, and how it ended (`outcome` "ok" or a failure).
 
@@ -94,7 +94,7 @@ class AttemptRecord:
     own_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Failure:
     """Why a job has no answer: a stable code, a message free of upstream text, an HTTP status."""
 

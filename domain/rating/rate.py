@@ -1,11 +1,11 @@
 """Rating: what usage costs at a price, and what a request can cost at most."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from domain.billing.events import Dimension, RatingLine
 from domain.catalog.events import PricedOffer, PriceTier
 from domain.inference.events import Usage
+from domain.value import value
 
 Prices = PricedOffer | PriceTier
 # Tokens of a dimension and their price; a price of None is that of the whole they belong to.
@@ -13,7 +13,7 @@ Part = tuple[Dimension, int, int | None]
 Whole = tuple[Dimension, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Rating:
     """The lines of a charge and their sum in picodollars."""
 
