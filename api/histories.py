@@ -56,6 +56,12 @@ async def moves(ports: ApiPorts, caller: Caller, moved: asyncio.Event, seconds: 
     return moved.is_set()
 
 
+def require_content(job: Job) -> None:
+    """Raises `NotFound` when what was asked and answered was deleted."""
+    if job.content_deleted:
+        raise NotFound("what was asked and answered was deleted", code="content_deleted")
+
+
 def folded(history: History) -> Job:
     """The job as its events tell it."""
     job = fold(history, evolve)

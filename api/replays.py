@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api.answers import answered, refused, streamed_whole
 from api.auth import Caller, ports_of, require_still_valid
+from api.histories import require_content
 from api.idempotency import REPLAYED, require_same
 from api.ports import ApiPorts
 from api.streamed import until_gone
@@ -64,7 +65,8 @@ def _require_same_input(made: History, input_hash: str) -> JobAccepted:
 
 
 def _may_be_made_again(made: History) -> bool:
-    match made[-1].event:
+    job = fold(made, evolve)
+    match None if job is None else job.ended:
         case JobFailed(failure=Failure(status_code=status)):
             return status >= 500 or status == 429
         case JobCancelled(usage=None):
@@ -85,7 +87,7 @@ async def replay(
     """What the earlier request with this key was or will be answered.
 
     Raises `IdempotencyMismatch` when it was another request, and `NotFound` when its answer was
-    not kept.
+    not kept, or was deleted.
     """
     ports, accepted = ports_of(request), _require_same_input(made, input_hash)
     watching = asyncio.create_task(until_gone(request.receive))
@@ -107,14 +109,15 @@ async def replay(
 async def _when_ended(
     ports: ApiPorts, caller: Caller, job_id: str, gone: asyncio.Task[None]
 ) -> Any:
-    """The terminal event. Raises `Unauthenticated` when the caller's key ends before, and
-    `ClientDisconnect` when nobody waits any more.
+    """The terminal event. Raises `Unauthenticated` when the caller's key ends before,
+    `ClientDisconnect` when nobody waits any more, and `NotFound` when the answer was deleted.
     """
     async with ports.watch.watching(job_id) as moved:
         while True:
             moved.clear()
             job = fold(await ports.store.read_stream(job_id), evolve)
             if job is not None and job.ended is not None:
+                require_content(job)
                 return job.ended
             try:
                 async with asyncio.timeout(KEY_CHECK_SECONDS):

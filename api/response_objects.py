@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from api.histories import History, folded, history_of
+from api.histories import History, folded, history_of, require_content
 from api.ports import ApiPorts
 from domain.dialects.responses.answers import failed_object, response_object
 from domain.dialects.responses.items import item_objects
@@ -20,23 +20,35 @@ PREFIX = "resp_"
 
 
 async def response_history(ports: ApiPorts, account_id: str, response_id: str) -> History:
-    """The events of the job behind a response. Raises `NotFound` unless it was kept."""
-    missing = NotFound(f"no such response: {response_id[:80]}", param="response_id")
+    """The events of the job behind a response. Raises `NotFound` unless it is kept."""
+    history = await history_once_kept(ports, account_id, response_id)
+    if folded(history).content_deleted:
+        raise _missing(response_id)
+    return history
+
+
+async def history_once_kept(ports: ApiPorts, account_id: str, response_id: str) -> History:
+    """The same also for a response that was deleted since."""
     if not response_id.startswith(PREFIX):
-        raise missing
+        raise _missing(response_id)
     job_id = f"{Kind.JOB.value}_{response_id.removeprefix(PREFIX)}"
     try:
         history = await history_of(ports, account_id, job_id)
     except NotFound as error:
-        raise missing from error
+        raise _missing(response_id) from error
     accepted = folded(history).accepted
     if accepted.endpoint != "/v1/responses" or not accepted.store or accepted.input is None:
-        raise missing
+        raise _missing(response_id)
     return history
 
 
+def _missing(response_id: str) -> NotFound:
+    return NotFound(f"no such response: {response_id[:80]}", param="response_id")
+
+
 async def asked_of(ports: ApiPorts, account_id: str, job: Job) -> dict[str, Any]:
-    """The body that a response answers. Raises `PayloadErased`."""
+    """The body that a response answers. Raises `PayloadErased`, and `NotFound` once deleted."""
+    require_content(job)
     assert job.accepted.input is not None  # noqa: S101 - said by `response_history`
     plain = await ports.payloads.open(account_id, job.accepted.input)
     body: dict[str, Any] = msgspec.json.decode(plain)

@@ -132,6 +132,7 @@ OBJECTS: dict[str, Schema] = {
             "webhook": {"type": ["object", "null"]},
         },
         cancel_requested_at=TIME,
+        content_deleted_at=TIME,
     ),
     "JobEvent": _object(
         {

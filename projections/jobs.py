@@ -8,6 +8,7 @@ from domain.inference.events import (
     EVENTS,
     AttemptFailed,
     CancelRequested,
+    ContentDeleted,
     Failure,
     JobAccepted,
     JobCancelled,
@@ -37,6 +38,8 @@ def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:
             return ((TABLE, event.job_id, True),)
         case JobStarted() | AttemptFailed() | LeaseExpired() | CancelRequested() as event:
             return ((TABLE, event.job_id, False),)
+        case ContentDeleted() as event:
+            return ((TABLE, event.job_id, False),)
         case JobCompleted() | JobFailed() | JobCancelled() | JobExpired() as event:
             return ((TABLE, event.job_id, False),)
         case _:
@@ -51,6 +54,10 @@ def fold(rows: Rows, recorded: Recorded[Event]) -> None:
         case JobStarted() | AttemptFailed() | LeaseExpired() | CancelRequested() as event:
             row = require(rows, TABLE, event.job_id)
             rows.put(TABLE, row | _change(row, recorded, event))
+        case ContentDeleted() as event:
+            row = require(rows, TABLE, event.job_id)
+            at, position = recorded.recorded_at, recorded.position
+            rows.put(TABLE, row | {"content_deleted_at": at, "content_deleted_position": position})
         case JobCompleted() | JobFailed() | JobCancelled() | JobExpired() as event:
             row = require(rows, TABLE, event.job_id)
             rows.put(TABLE, row | _end(recorded, event))
@@ -165,12 +172,13 @@ def job_object(row: Mapping[str, Any], as_of: int) -> dict[str, Any]:
         "finished_at": seconds(row["finished_at"]) if ended else None,
         "deadline_at": seconds(row["deadline_at"]),
         "attempts": row["attempts"] if ended else len(_changes(row, as_of, {"attempt"})),
-        **_result(row, ended=ended),
+        **_result(row, as_of, ended=ended),
         "metadata": from_json(row["metadata"]),
         "webhook": from_json(row["webhook"]),
     }
-    if _by(row, "cancel_requested", as_of):
-        shown["cancel_requested_at"] = seconds(row["cancel_requested_at"])
+    for name in ("cancel_requested", "content_deleted"):
+        if _by(row, name, as_of):
+            shown[f"{name}_at"] = seconds(row[f"{name}_at"])
     return shown
 
 
@@ -191,7 +199,7 @@ def _unfinished_status(row: Mapping[str, Any], as_of: int) -> str:
     return (_changes(row, as_of, {"queued", "running"}) or ["running"])[-1]
 
 
-def _result(row: Mapping[str, Any], *, ended: bool) -> dict[str, Any]:
+def _result(row: Mapping[str, Any], as_of: int, *, ended: bool) -> dict[str, Any]:
     succeeded = ended and row["status"] == "succeeded"
     failed = ended and row["error_code"] is not None
     return {
@@ -199,7 +207,7 @@ def _result(row: Mapping[str, Any], *, ended: bool) -> dict[str, Any]:
         "usage": usage_object(from_json(row["usage"], Usage)) if ended and row["usage"] else None,
         "cost_usd": picodollars_to_usd(row["cost_picodollars"]) if ended else None,
         "result_url": f"/v1/jobs/{row['id']}/result"
-        if succeeded and row["is_result_kept"]
+        if succeeded and row["is_result_kept"] and not _by(row, "content_deleted", as_of)
         else None,
         "error": {"code": row["error_code"], "message": row["error_message"]} if failed else None,
     }
@@ -207,7 +215,7 @@ def _result(row: Mapping[str, Any], *, ended: bool) -> dict[str, Any]:
 
 PROJECTION = Projection(
     name="jobs",
-    version=2,
+    version=3,
     tables=(tables.JOBS, tables.JOB_METADATA),
     event_types=EVENTS,
     keys=keys,

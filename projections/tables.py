@@ -101,6 +101,8 @@ JOBS = Table(
     _whole("is_result_kept", nullable=True),
     _text("error_code", nullable=True),
     _text("error_message", nullable=True),
+    _whole("content_deleted_at", nullable=True),
+    _whole("content_deleted_position", nullable=True),
     Index("ix_jobs_position", "account_id", "position"),
     Index("ix_jobs_status", "account_id", "status", "position"),
     Index("ix_jobs_model", "account_id", "model", "position"),

@@ -46,6 +46,9 @@ class SealedStreams:
     async def wait(self, stream_id: str, after: int) -> None:
         await self._buffers.wait(stream_id, after)
 
+    async def forget(self, stream_id: str) -> None:
+        await self._buffers.forget(stream_id)
+
     async def _sealed(self, account_id: str, context: str, event: bytes) -> bytes:
         slices = [
             event[start : start + INLINE_BYTES] for start in range(0, len(event), INLINE_BYTES)

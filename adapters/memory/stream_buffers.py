@@ -78,6 +78,11 @@ class MemoryStreamBuffers:
         if after == 0 or self.holds(stream_id):
             await self.has_news_within(stream_id, after, WAIT_SECONDS)
 
+    async def forget(self, stream_id: str) -> None:
+        stream = self._streams.pop(stream_id, None)
+        if stream is not None:
+            self._size -= stream.size
+
     async def has_news_within(self, stream_id: str, after: int, seconds: float) -> bool:
         """Waits until there is something to see after `after`, or the time is over."""
         if self._has_news(stream_id, after):

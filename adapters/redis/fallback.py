@@ -76,6 +76,11 @@ class FallbackStreamBuffers:
             if await self._near.has_news_within(stream_id, after, pause):
                 return
 
+    async def forget(self, stream_id: str) -> None:
+        """While Redis is away the copy there stays until it expires."""
+        await self._near.forget(stream_id)
+        await self._switch.use(lambda: self._far.forget(stream_id), _nothing)
+
     async def _has_far_news(self, stream_id: str, after: int) -> bool:
         if self._near.holds(stream_id):
             return False

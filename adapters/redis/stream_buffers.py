@@ -122,6 +122,9 @@ class RedisStreamBuffers:
                 return
             await asyncio.sleep(pause)
 
+    async def forget(self, stream_id: str) -> None:
+        await self._client.delete(self._name(stream_id))
+
     def _name(self, stream_id: str) -> str:
         return f"{self._prefix}:stream:{stream_id}"
 

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.auth import Caller, Ports, authenticate, ports_of, require
 from api.errors import error_response, failure_response
-from api.histories import History, folded, history_of, history_when_ended, moves
+from api.histories import History, folded, history_of, history_when_ended, moves, require_content
 from api.paging import PageQuery
 from api.ports import ApiPorts
 from api.reads import answer
@@ -75,6 +75,7 @@ async def get_result(job_id: str, request: Request, caller: JobCaller, ports: Po
     job = folded(await history_of(ports, caller.account_id, job_id))
     if not job.is_ended:
         raise Conflict("the job has not finished", code="job_not_finished")
+    require_content(job)
     if isinstance(job.ended, JobCompleted):
         if job.ended.output is None:
             raise NotFound("the answer was not kept", code="result_not_kept")

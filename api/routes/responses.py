@@ -1,4 +1,4 @@
-"""Responses that are kept: made in the background, read again, streamed again, cancelled."""
+"""Responses that are kept: made in the background, read and streamed again, cancelled, deleted."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.admission import Asked
 from api.auth import Caller, Ports, authenticate, ports_of, require
-from api.histories import folded, history_when_ended
+from api.histories import folded, history_when_ended, require_content
 from api.idempotency import REPLAYED, idempotency_key
 from api.inference_bodies import metadata_of
 from api.interactive import object_of, serve_body
@@ -18,6 +18,7 @@ from api.response_objects import (
     asked_of,
     earlier_items,
     head_for,
+    history_once_kept,
     input_items,
     items_of,
     response_history,
@@ -29,7 +30,8 @@ from domain.access.scopes import Scope
 from domain.dialects.responses.words import unsupported
 from domain.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from domain.execute import execute
-from domain.inference.commands import RequestCancel
+from domain.inference.commands import DeleteContent, RequestCancel
+from domain.inference.content import discard_content
 from domain.inference.decide import decide, stream_of
 from domain.inference.events import Endpoint
 from domain.inference.state import evolve
@@ -53,6 +55,8 @@ async def create_response(request: Request) -> Response:
     key = idempotency_key(request.headers.get("idempotency-key"))
     ports = ports_of(request)
     history, is_new = await submit(ports, caller, _background(body), key)
+    if not is_new:
+        require_content(folded(history))
     if body.get("stream") is True:
         return StreamedResponse(request, caller, history, -1)
     headers = {"x-gatewayz-job-id": history[0].stream, **({} if is_new else REPLAYED)}
@@ -142,6 +146,30 @@ async def cancel_response(response_id: str, caller: ResponseCaller, ports: Ports
     else:
         history = await history_when_ended(ports, caller, job.job_id, CANCEL_SECONDS)
     return _json(await response_of(ports, caller.account_id, history))
+
+
+@router.delete("/{response_id}")
+async def delete_response(response_id: str, caller: ResponseCaller, ports: Ports) -> dict[str, Any]:
+    """Deletes what was asked and answered, for good; 409 while the response is being made.
+
+    What remains are the facts: when, by which model, at what price. A second time changes nothing.
+    """
+    history = await history_once_kept(ports, caller.account_id, response_id)
+    job = folded(history)
+    await execute(
+        ports.store,
+        job.job_id,
+        DeleteContent(),
+        caller.origin(),
+        decide=decide,
+        evolve=evolve,
+        stream_of=stream_of,
+        known=(job, len(history)),
+    )
+    # After the event, so that nothing is found half: whoever gets no answer deletes again.
+    job = folded(await history_once_kept(ports, caller.account_id, response_id))
+    await discard_content(job, ports.payloads, ports.streams)
+    return {"id": response_id, "object": "response", "deleted": True}
 
 
 @router.get("/{response_id}/input_items")

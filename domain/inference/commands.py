@@ -93,6 +93,11 @@ class ExpireLease:
     lease_id: str
 
 
+@value()
+class DeleteContent:
+    """The customer wants what was asked and answered to be gone."""
+
+
 JobCommand = (
     SubmitJob
     | BeginJob
@@ -104,4 +109,5 @@ JobCommand = (
     | StopJob
     | ExpireJob
     | ExpireLease
+    | DeleteContent
 )

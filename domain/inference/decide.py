@@ -13,6 +13,7 @@ from domain.event import Event
 from domain.inference.commands import (
     BeginJob,
     CompleteJob,
+    DeleteContent,
     ExpireJob,
     ExpireLease,
     FailJob,
@@ -27,6 +28,7 @@ from domain.inference.events import (
     AttemptFailed,
     AttemptRecord,
     CancelRequested,
+    ContentDeleted,
     Failure,
     JobAccepted,
     JobCancelled,
@@ -84,6 +86,8 @@ def decide(job: Job | None, command: JobCommand) -> tuple[Event, ...]:
             )
         case RecordFailedAttempt() | CompleteJob() | FailJob() | StopJob():
             return _under_lease(job, command)
+        case DeleteContent():
+            return _delete_content(job)
         case _:
             assert_never(command)
 
@@ -111,6 +115,13 @@ def _request_cancel(job: Job) -> tuple[Event, ...]:
     if job.lease_id is None:
         return (_cancelled(job, ()),)
     return (CancelRequested(job_id=job.job_id),)
+
+
+def _delete_content(job: Job) -> tuple[Event, ...]:
+    if not job.is_ended:
+        message = "what has not ended cannot be deleted: wait for it, or cancel it"
+        raise Conflict(message, code="job_not_finished")
+    return () if job.content_deleted else (ContentDeleted(job_id=job.job_id),)
 
 
 def _expire_lease(job: Job, command: ExpireLease) -> tuple[Event, ...]:

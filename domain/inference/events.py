@@ -1,4 +1,4 @@
-"""The events of a job. Every job ends in exactly one of the last four.
+"""The events of a job. Every job ends in exactly one of `TERMINAL`.
 
 A terminal event repeats the job's own webhook and how it is told of, so that whoever reads it
 knows whom to tell and in which words.
@@ -235,6 +235,17 @@ class JobExpired(Event):
     told_as: Telling = "job"
 
 
+@event("inference.job.content_deleted", version=1)
+class ContentDeleted(Event):
+    """The customer deleted what was asked and answered, after the job's end.
+
+    What stands in blobs and stream buffers is discarded. What is small stands in the log itself, as
+    ciphertext that nothing opens any more; it goes with the account's key.
+    """
+
+    job_id: str
+
+
 def is_charged(event: Event) -> bool:
     """Whether a terminal event stands beside a charge."""
     return isinstance(event, JobCompleted) or (
@@ -250,4 +261,5 @@ EVENTS: tuple[type[Event], ...] = (
     LeaseExpired,
     CancelRequested,
     *TERMINAL,
+    ContentDeleted,
 )

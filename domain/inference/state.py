@@ -7,6 +7,7 @@ from domain.inference.events import (
     AttemptFailed,
     AttemptRecord,
     CancelRequested,
+    ContentDeleted,
     JobAccepted,
     JobCancelled,
     JobCompleted,
@@ -30,6 +31,7 @@ class Job(NamedTuple):
     cancel_requested: bool = False
     failed_attempts: tuple[AttemptRecord, ...] = ()
     ended: JobCompleted | JobFailed | JobCancelled | JobExpired | None = None
+    content_deleted: bool = False
 
     @property
     def job_id(self) -> str:
@@ -63,5 +65,7 @@ def evolve(job: Job | None, event: Event) -> Job:
             return job._replace(status="cancelled", ended=event)
         case JobExpired():
             return job._replace(status="expired", ended=event)
+        case ContentDeleted():
+            return job._replace(content_deleted=True)
         case _:
             raise ValueError(f"{event.event_name} is no event of a job")

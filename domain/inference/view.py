@@ -11,7 +11,9 @@ from domain.dialects.surface import Head
 from domain.event import Event, Recorded
 from domain.execute import fold
 from domain.inference.events import (
+    TERMINAL,
     CancelRequested,
+    ContentDeleted,
     Endpoint,
     Failure,
     JobAccepted,
@@ -39,6 +41,14 @@ _ID_PREFIX: Mapping[Endpoint, str] = {
     "/v1/completions": "cmpl-",
     "/v1/messages": "msg_",
     "/v1/responses": "resp_",
+}
+# What is told of the first event of each type.
+_TIMES: Mapping[type[Event], str] = {
+    JobAccepted: "created",
+    JobStarted: "started",
+    CancelRequested: "cancel_requested",
+    **dict.fromkeys(TERMINAL, "finished"),
+    ContentDeleted: "content_deleted",
 }
 
 
@@ -112,7 +122,7 @@ def job_object(history: Sequence[Recorded[Event]]) -> dict[str, Any]:
         "lane": job.accepted.lane,
         "created_at": seconds(times["created"]),
         "started_at": seconds(times.get("started")),
-        "finished_at": seconds(history[-1].recorded_at) if job.is_ended else None,
+        "finished_at": seconds(times.get("finished")),
         "deadline_at": seconds(job.accepted.deadline_at),
         "attempts": len(job.ended.attempts if job.ended else job.failed_attempts),
         "provider": completed.provider if completed else None,
@@ -120,22 +130,28 @@ def job_object(history: Sequence[Recorded[Event]]) -> dict[str, Any]:
         "cost_usd": picodollars_to_usd(charged.cost_picodollars if charged else 0)
         if job.is_ended
         else None,
-        "result_url": f"/v1/jobs/{job.job_id}/result" if completed and completed.output else None,
+        "result_url": _result_url(job),
         "error": None if failure is None else {"code": failure.code, "message": failure.message},
         "metadata": job.accepted.metadata,
         "webhook": webhook_object(job.accepted.webhook),
     }
-    if "cancel_requested" in times:
-        shown["cancel_requested_at"] = seconds(times["cancel_requested"])
+    for name in ("cancel_requested", "content_deleted"):
+        if name in times:
+            shown[f"{name}_at"] = seconds(times[name])
     return shown
 
 
+def _result_url(job: Job) -> str | None:
+    if job.content_deleted or not isinstance(job.ended, JobCompleted) or job.ended.output is None:
+        return None
+    return f"/v1/jobs/{job.job_id}/result"
+
+
 def _times(history: Sequence[Recorded[Event]]) -> dict[str, int]:
-    """When the job was created, first started and asked to stop, in Unix milliseconds."""
-    names = {JobAccepted: "created", JobStarted: "started", CancelRequested: "cancel_requested"}
+    """When the job was created, first started, asked to stop and so on, in Unix milliseconds."""
     times: dict[str, int] = {}
     for recorded in history:
-        name = names.get(type(recorded.event))
+        name = _TIMES.get(type(recorded.event))
         if name is not None:
             times.setdefault(name, recorded.recorded_at)
     return times

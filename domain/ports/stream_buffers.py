@@ -63,6 +63,8 @@ class StreamBuffers(Protocol):
        not kept. It may return for no reason, and does so within two seconds: look again then.
     7. A stream that nobody has written yet is open and empty.
     8. A stream is forgotten once nothing has been appended for the expiry time.
+    9. After `forget` the node that forgot, and every one that did not write the stream, finds it
+       as one that nobody has written. A writer elsewhere keeps its own copy until that expires.
     """
 
     async def append(self, stream_id: str, after: int, chunks: Sequence[bytes]) -> int: ...
@@ -74,3 +76,7 @@ class StreamBuffers(Protocol):
         ...
 
     async def wait(self, stream_id: str, after: int) -> None: ...
+
+    async def forget(self, stream_id: str) -> None:
+        """Drops what is kept of the stream. A second time changes nothing."""
+        ...

@@ -85,6 +85,12 @@ async def test_what_is_erased_cannot_be_read(
         await streams.read(ALICE, S, 0, 9)
 
 
+async def test_what_is_forgotten_is_gone(streams: SealedStreams, buffers: StreamBuffers) -> None:
+    await streams.append(ALICE, S, 0, [b"a"])
+    await streams.forget(S)
+    assert (await buffers.read(S, 0, 9)).chunks == ()
+
+
 Alter = Callable[[list[bytes]], list[bytes]]
 
 

@@ -247,6 +247,35 @@ async def test_a_stream_is_forgotten_after_its_last_append(kind: str, url: str |
             await writer.append(S, 2, [b"c"])
 
 
+async def test_a_stream_is_forgotten_when_it_is_asked_for(
+    pair: Pair, reader: StreamBuffers
+) -> None:
+    """Law 9."""
+    await pair[0].append(S, 0, [b"a"])
+    await pair[0].end(S, 1)
+    await pair[0].append("other", 0, [b"b"])
+    for _ in range(2):
+        await pair[0].forget(S)
+        assert await reader.read(S, 0, 9) == Excerpt((), "open")
+    assert len((await reader.read("other", 0, 9)).chunks) == 1
+
+
+async def test_a_node_that_did_not_write_a_stream_forgets_it_too(pair: Pair) -> None:
+    """Law 9."""
+    await pair[0].append(S, 0, [b"a"])
+    await pair[1].forget(S)
+    assert await pair[1].read(S, 0, 9) == Excerpt((), "open")
+
+
+async def test_memory_has_room_for_what_follows_a_forgotten_stream() -> None:
+    buffers = MemoryStreamBuffers(ManualClock(), BOUNDS, total_bytes=150)
+    await buffers.append("a", 0, [b"x" * 100])
+    await buffers.forget("a")
+    for stream in ("b", "c"):
+        await buffers.append(stream, 0, [b"x" * 70])
+    assert [buffers.holds(stream) for stream in ("b", "c")] == [True, True]
+
+
 async def test_memory_drops_the_stream_appended_to_longest_ago() -> None:
     buffers = MemoryStreamBuffers(ManualClock(), BOUNDS, streams=2)
     for stream in ("a", "b", "c"):

@@ -9,7 +9,7 @@ import openai
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from domain.inference.events import WebhookTarget
+from domain.inference.events import ContentDeleted, WebhookTarget
 from domain.webhooks.commands import DeleteEndpoint, RotateSecret, UpdateEndpoint
 from domain.webhooks.events import DeliveryAttempted
 from domain.webhooks.replay import Window, replay
@@ -101,6 +101,22 @@ async def test_an_erased_answer_is_left_out(
     await engine.complete_job()
     await engine.scheduled()
     await engine.payloads.destroy(ACCOUNT)
+    endpoint_id, _ = await engine.create_endpoint(receiver.url)
+    listed = engine.directory.get(ACCOUNT, endpoint_id)
+    assert listed is not None
+    now = engine.ports.clock.now()
+    await replay(engine.store, listed.endpoint, Window(now - 60_000, now), now, ORIGIN)
+    (received,) = await receiver.count(1)
+    assert received.message["data"]["status"] == "succeeded"
+    assert "result" not in received.message["data"]
+
+
+async def test_an_answer_that_was_deleted_is_left_out(
+    engine: WebhookEngine, receiver: WebhookReceiver
+) -> None:
+    ended = await engine.complete_job()
+    await engine.record(ended.stream, ContentDeleted(job_id=ended.stream), version=ended.version)
+    await engine.scheduled()
     endpoint_id, _ = await engine.create_endpoint(receiver.url)
     listed = engine.directory.get(ACCOUNT, endpoint_id)
     assert listed is not None

@@ -8,6 +8,7 @@ from domain.billing.wallet import InsufficientCredits
 from domain.errors import DomainError
 from domain.event import Event
 from domain.inference.commands import (
+    DeleteContent,
     ExpireJob,
     ExpireLease,
     FailJob,
@@ -114,6 +115,12 @@ def _stop(log: SimulatedLog, number: int) -> None:
     log.command(account_id, job_id, StopJob(lease_id, ()))
 
 
+def _delete_content(log: SimulatedLog, number: int) -> None:
+    job_ids = list(log.jobs)
+    job_id = job_ids[number % len(job_ids)] if job_ids else ""
+    log.command(log.histories[job_id][0].account_id if job_id else "", job_id, DeleteContent())
+
+
 def _expire_job(log: SimulatedLog, number: int) -> None:
     account_id, job_id, _ = _pick(log, number)
     log.command(account_id, job_id, ExpireJob(log.jobs[job_id].lease_id))
@@ -189,6 +196,7 @@ STEPS: dict[str, Callable[[SimulatedLog, int], None]] = {
     "fail": _fail,
     "cancel": _cancel,
     "stop": _stop,
+    "delete_content": _delete_content,
     "expire_job": _expire_job,
     "expire_lease": _expire_lease,
     "grant": _grant,

@@ -8,6 +8,7 @@ import pytest
 from domain.errors import Conflict
 from domain.event import Event
 from domain.inference.commands import (
+    DeleteContent,
     ExpireJob,
     ExpireLease,
     FailJob,
@@ -23,6 +24,7 @@ from domain.inference.events import (
     AttemptFailed,
     AttemptRecord,
     CancelRequested,
+    ContentDeleted,
     DisconnectPolicy,
     Failure,
     JobCancelled,
@@ -151,6 +153,24 @@ def test_a_job_that_ended_otherwise_cannot_be_cancelled(end: Event) -> None:
     with pytest.raises(Conflict) as refusal:
         decide(given(ACCEPTED, STARTED, end), RequestCancel())
     assert refusal.value.code == "job_finished"
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_content_of_an_ended_job_is_deleted_once(end: Event) -> None:
+    history = (ACCEPTED, STARTED, end)
+    deleted = ContentDeleted(job_id=NAME)
+    assert decide(given(*history), DeleteContent()) == (deleted,)
+    job = given(*history, deleted)
+    assert decide(job, DeleteContent()) == ()
+    assert job is not None
+    assert job.ended == end
+
+
+@pytest.mark.parametrize("history", [(ACCEPTED,), (ACCEPTED, STARTED), (ACCEPTED, STARTED, ASKED)])
+def test_what_has_not_ended_is_not_deleted(history: tuple[Event, ...]) -> None:
+    with pytest.raises(Conflict) as refusal:
+        decide(given(*history), DeleteContent())
+    assert refusal.value.code == "job_not_finished"
 
 
 def test_an_answer_that_is_complete_counts_though_a_cancel_was_asked_for() -> None:

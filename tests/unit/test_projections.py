@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from domain.inference.commands import (
+    DeleteContent,
     ExpireJob,
     FailJob,
     JobCommand,
@@ -53,6 +54,21 @@ def test_a_row_shows_the_job_as_its_history_does(end: Callable[[], JobCommand]) 
     log.command(ACCOUNT, JOB, end())
     row = folded(jobs.PROJECTION, log.entries).tables["jobs"][JOB,]
     assert jobs.job_object(row, log.head()) == job_object(log.histories[JOB])
+
+
+def test_a_row_shows_that_the_content_was_deleted_and_when_the_job_had_ended() -> None:
+    log = running_job()
+    log.command(ACCOUNT, JOB, completion(JOB, "lease_1", USAGE))
+    ended = log.head()
+    before = job_object(log.histories[JOB])
+    log.command(ACCOUNT, JOB, DeleteContent())
+    row = folded(jobs.PROJECTION, log.entries).tables["jobs"][JOB,]
+    shown = jobs.job_object(row, log.head())
+    assert shown == job_object(log.histories[JOB])
+    deleted_at = shown.pop("content_deleted_at")
+    assert deleted_at > before["finished_at"]
+    assert shown == {**before, "result_url": None}
+    assert jobs.job_object(row, ended) == before
 
 
 def test_a_job_knows_the_key_that_submitted_it() -> None:

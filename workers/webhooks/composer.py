@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from domain.event import Event, Recorded
+from domain.inference.events import ContentDeleted
 from domain.ports.event_store import EventStore
 from domain.ports.payloads import PayloadErased, Payloads
 from domain.ports.webhook_sender import Signer
@@ -24,17 +25,15 @@ class Composer:
         self._store, self._payloads, self._signer = store, payloads, signer
 
     async def body(self, account_id: str, scheduled: DeliveryScheduled, form: PayloadForm) -> bytes:
-        """The JSON that the receiver gets."""
+        """The JSON that the receiver gets; without an answer that was deleted meanwhile."""
         if scheduled.ping or scheduled.job_id is None:
             return msgspec.json.encode(message(scheduled, scheduled.due_at, ping_data(scheduled)))
-        history = [
-            recorded
-            for recorded in await self._store.read_stream(scheduled.job_id)
-            if recorded.position <= scheduled.source_position
-        ]
+        stream = await self._store.read_stream(scheduled.job_id)
+        history = [one for one in stream if one.position <= scheduled.source_position]
         form = form_of(scheduled, form)
         data = job_data(scheduled, form, history)
-        data |= await self._result(account_id, form, history)
+        if not any(isinstance(one.event, ContentDeleted) for one in stream):
+            data |= await self._result(account_id, form, history)
         return msgspec.json.encode(message(scheduled, history[-1].recorded_at, data))
 
     async def headers(
