@@ -75,6 +75,7 @@ def offer_object(model: Model, offer: Offer) -> dict[str, Any]:
     optional = {
         **_prices(offer),
         "request_usd": usd(offer.request_picodollars) if offer.request_picodollars else None,
+        "search_usd": usd(offer.search_picodollars) if offer.search_picodollars else None,
         "tiers": [_tier_object(tier) for tier in offer.tiers],
         "per_unit": [{"unit": one.unit, "usd": usd(one.picodollars)} for one in offer.per_unit],
         "deprecated": offer.deprecated,

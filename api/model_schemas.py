@@ -34,6 +34,7 @@ _TERMS: Schema = {
 _FURTHER_TERMS: Schema = {
     **PRICES,
     "request_usd": USD,
+    "search_usd": USD,
     "tiers": _many(_object({"above_input_tokens": INTEGER}, PRICES)),
     "per_unit": _many(_object({"unit": TEXT, "usd": USD}, {})),
     "deprecated": FLAG,
@@ -64,7 +65,7 @@ MODEL_SCHEMAS: dict[str, Schema] = {
     "ModelOffer": _object(_TERMS, _FURTHER_TERMS),
     "Offer": _object(
         {"id": TEXT, "object": {"const": "offer"}, "model": TEXT, "priced": FLAG, **_TERMS},
-        _FURTHER_TERMS,
+        {**_FURTHER_TERMS, "unsold_because": TEXT},
     ),
     "Model": _object({**_MODEL, **_UNIQUE}, {}),
     "HostedModel": _object({**_MODEL, "model": TEXT, **_TERMS}, _FURTHER_TERMS),

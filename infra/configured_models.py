@@ -32,6 +32,7 @@ def _offer(settings: OfferSettings) -> Offer:
         input_picodollars=_picodollars(settings.input),
         output_picodollars=_picodollars(settings.output),
         request_picodollars=settings.request,
+        search_picodollars=settings.search,
         tiers=tuple(_tier(tier) for tier in settings.tiers),
         **_apart(settings),
     )

@@ -15,7 +15,7 @@ from infra.providers.registry import ModelsFacts, PriceFacts
 from infra.providers.wires import aws_signer, credential_of
 from infra.settings import ProviderSettings, Settings
 
-_APART = ("cache_read", "cache_write", "reasoning", "input_audio", "request")
+_APART = ("cache_read", "cache_write", "reasoning", "input_audio", "request", "search")
 _OLLAMA = ModelsFacts(path="/api/tags", auth=False, items="models", shape="ollama")
 
 

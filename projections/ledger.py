@@ -17,7 +17,7 @@ ENTRIES = tables.LEDGER_ENTRIES.name
 CHARGES = tables.CHARGES.name
 _EMPTY: Row = dict.fromkeys(tables.CHARGES.columns.keys())
 CUSTOMER_ACCOUNTS = ("allowance", "purchased")
-NO_TOKENS = ("request", "ceiling")
+NO_TOKENS = ("request", "search", "ceiling")
 
 
 def keys(recorded: Recorded[Event]) -> Iterable[RowKey]:

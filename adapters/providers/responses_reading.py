@@ -1,6 +1,7 @@
 """Reading a reply of OpenAI's responses wire, for its own callers and for those of others."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from domain.ports.provider import ProviderFailure, ProviderReply
 
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 _STATUSES = frozenset({"completed", "incomplete"})
+_SEARCH = "web_search_call"
 
 
 class _Body(msgspec.Struct):
@@ -152,11 +154,20 @@ def checked_event(content: bytes) -> dict[str, Any] | None:
 
 
 def _reply(body: dict[str, Any], raw: bytes) -> ProviderReply:
-    usage = parse_usage(body.get("usage"))
+    usage = _counted(body)
     return ProviderReply(body, usage, raw.decode() if usage else None, finish_of(body))
 
 
 def _usage(body: dict[str, Any], raw: bytes) -> Iterator[Piece]:
-    usage = parse_usage(body.get("usage"))
+    usage = _counted(body)
     if usage is not None:
         yield UsageReported(usage, raw.decode())
+
+
+def _counted(body: dict[str, Any]) -> Usage | None:
+    """The usage; searches of the web are counted by the items that tell of them."""
+    usage, output = parse_usage(body.get("usage")), body.get("output")
+    if usage is None or usage.searches is not None or not isinstance(output, list):
+        return usage
+    made = sum(isinstance(item, dict) and item.get("type") == _SEARCH for item in output)
+    return replace(usage, searches=made or None)

@@ -10,6 +10,12 @@ from domain.inference.events import Usage
 # No call takes more; a larger figure is a fault of the provider, not a measure.
 MAX_TOKENS = 10**9
 _NOTHING = msgspec.Raw(b"null")
+# Where searches of the web are counted: by Perplexity, by its agents, by Anthropic and OpenRouter.
+_SEARCHES = (
+    ("num_search_queries",),
+    ("tool_calls_details", "search_web", "invocation"),
+    ("server_tool_use", "web_search_requests"),
+)
 
 
 class _Counted(msgspec.Struct):
@@ -87,6 +93,7 @@ def parse_usage(usage: object) -> Usage | None:
         reasoning_tokens=min(reasoning, output),
         input_audio_tokens=min(_count(asked, "audio_tokens") or 0, prompt),
         output_audio_tokens=min(_count(told, "audio_tokens") or 0, output),
+        searches=_searches(usage),
     )
 
 
@@ -115,6 +122,7 @@ def parse_messages_usage(usage: object) -> Usage | None:
         cache_write_tokens=written - hour,
         cache_write_1h_tokens=hour,
         reasoning_tokens=min(thinking or 0, output),
+        searches=_searches(usage),
     )
 
 
@@ -133,6 +141,16 @@ def overlaid(texts: Iterable[str]) -> str:
 def _details(usage: dict[str, Any], chat_side: str, other_side: str) -> dict[str, Any]:
     details = usage.get(f"{chat_side}_tokens_details") or usage.get(f"{other_side}_tokens_details")
     return details if isinstance(details, dict) else {}
+
+
+def _searches(usage: dict[str, Any]) -> int | None:
+    for *path, name in _SEARCHES:
+        fields: Any = usage
+        for part in path:
+            fields = fields.get(part) if isinstance(fields, dict) else None
+        if isinstance(fields, dict) and (made := _count(fields, name)) is not None:
+            return made
+    return None
 
 
 def _count(fields: Mapping[str, Any], *names: str) -> int | None:

@@ -144,16 +144,19 @@ async def list_offers(
     part: SliceQuery,
     provider: Annotated[str | None, Query(max_length=100)] = None,
     disputed: bool = False,
+    unsold: bool = False,
 ) -> dict[str, Any]:
-    """Every offer with its prices, and those that have none and are not sold.
+    """Every offer with its prices, and those that are not sold with the reason.
 
-    `disputed` leaves those whose sources are more than a tenth apart.
+    `disputed` leaves those whose sources are more than a tenth apart, `unsold` those not sold.
     """
     offers = [
         (model, offer)
         for model in ports.catalogue.models
         for offer in model.offers
-        if provider in (None, offer.provider) and (offer.disputed or not disputed)
+        if provider in (None, offer.provider)
+        and (offer.disputed or not disputed)
+        and not (unsold and _is_priced(model, offer))
     ]
     return part.rendered(offers, _offer_id, lambda of: _listed_offer(*of))
 
@@ -163,9 +166,13 @@ def _offer_id(of: tuple[Model, Offer]) -> str:
 
 
 def _listed_offer(model: Model, offer: Offer) -> dict[str, Any]:
-    priced = bool(offer.per_unit) or model.price(offer) is not None
     named = {"id": _offer_id((model, offer)), "object": "offer", "model": model.id}
-    return {**named, "priced": priced, **offer_object(model, offer)}
+    told = {**named, "priced": _is_priced(model, offer), **offer_object(model, offer)}
+    return told if told["priced"] else {**told, "unsold_because": offer.unsold_because or "price"}
+
+
+def _is_priced(model: Model, offer: Offer) -> bool:
+    return bool(offer.per_unit) or model.price(offer) is not None
 
 
 @router.get("/projections")

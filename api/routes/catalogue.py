@@ -19,7 +19,7 @@ from domain.catalog.events import (
     SyncedOffer,
 )
 from domain.catalog.feeds import Feed, stream_of
-from domain.catalog.judging import told
+from domain.catalog.judging import BY_USE, told
 from domain.catalog.sync import decide_release
 from domain.errors import Conflict, NotFound, VersionConflict
 from domain.event import Event
@@ -34,7 +34,6 @@ router = APIRouter(
 )
 # A change of a provider whose list is synced at the same moment is tried so often.
 TRIES = 5
-_REQUEST = "request_picodollars"
 
 
 @router.post("/catalogue/sync")
@@ -199,12 +198,12 @@ def _delisted_object(provider: str, native_id: str, feed: Feed) -> dict[str, Any
 
 
 def _prices_object(prices: ListedPrices | None) -> dict[str, str] | None:
-    """USD per million tokens, and per request, by what is priced."""
+    """USD per million tokens, per request and per search, by what is priced."""
     if prices is None:
         return None
     return {
         name.removesuffix("_picodollars"): picodollars_to_usd(price)
-        if name == _REQUEST
+        if name in BY_USE
         else TokenPrice(price).usd_per_million()
         for name, price in told(prices).items()
     }

@@ -31,8 +31,6 @@ KIND_OF_ENDPOINT: Mapping[Endpoint, ModelKind] = {
 }
 # Longer names are cut before they are compared or shown; no model is called so.
 MAX_NAME_LENGTH = 120
-# OpenRouter's ids of offers at the price of a batch.
-FOR_BATCHES = ":batch"
 _NOBODY: frozenset[str] = frozenset()
 
 T = TypeVar("T")
@@ -66,10 +64,9 @@ class Model:
     def price(self, offer: Offer) -> PricedOffer | None:
         """What `offer` costs, or None when it is not for sale.
 
-        Embeddings put out no tokens, so that their output needs no price. What is sold for batches
-        alone costs more asked at once, and pictures in an answer are not counted apart.
+        Embeddings put out no tokens, so that their output needs no price.
         """
-        if offer.native_id.endswith(FOR_BATCHES) or offer.puts_out_dearer_images:
+        if offer.unsold_because is not None:
             return None
         prices = [offer.input_picodollars, offer.output_picodollars]
         meant = all(map(self._is_meant, prices[:1] if self.kind == "embedding" else prices))

@@ -38,9 +38,10 @@ class PriceTier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedOffer:
-    """What one model costs at one provider, in picodollars per token and per request.
+    """What one model costs at one provider, in picodollars per token, per request and per search.
 
-    A price that is None is that of the input or the output. The tiers rise.
+    A price that is None is that of the input or the output. The tiers rise. What a search costs is
+    told of models that search the web at every request.
     """
 
     model: str
@@ -56,6 +57,7 @@ class PricedOffer:
     output_audio_picodollars: int | None = None
     request_picodollars: int = 0
     tiers: tuple[PriceTier, ...] = ()
+    search_picodollars: int = 0
 
 
 @event("catalog.price_book.published", version=1)
@@ -71,7 +73,7 @@ class PriceBookPublished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPrices:
-    """What a provider's own list says that a token, or a request, costs, in picodollars.
+    """What a provider's own list says that a token, a request or a search costs, in picodollars.
 
     What is None the list does not tell.
     """
@@ -84,6 +86,7 @@ class ListedPrices:
     reasoning_picodollars: int | None = None
     output_audio_picodollars: int | None = None
     request_picodollars: int | None = None
+    search_picodollars: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ MIN_PRICE: Final = 100
 MAX_INPUT: Final = 10**9
 MAX_OUTPUT: Final = 2 * 10**9
 MAX_REQUEST: Final = 10**12
+BY_USE: Final = ("request_picodollars", "search_picodollars")
 # The widest that a price of its own kind stands from that of the input or the output.
 WIDEST: Final = 100
 OF_OUTPUT: Final = ("output_picodollars", "reasoning_picodollars", "output_audio_picodollars")
@@ -77,7 +78,7 @@ def _is_usual(new: Mapping[str, int], elsewhere: Spread) -> bool:
 
 def _is_within_bounds(entry: tuple[str, int]) -> bool:
     name, price = entry
-    if name == "request_picodollars":
+    if name in BY_USE:
         return 0 <= price <= MAX_REQUEST
     return price == 0 or MIN_PRICE <= price <= (MAX_OUTPUT if name in OF_OUTPUT else MAX_INPUT)
 
@@ -85,7 +86,7 @@ def _is_within_bounds(entry: tuple[str, int]) -> bool:
 def _is_proportionate(new: Mapping[str, int]) -> bool:
     for name, price in new.items():
         whole = new.get("output_picodollars" if name in OF_OUTPUT else "input_picodollars")
-        if name == "request_picodollars" or not price or not whole:
+        if name in BY_USE or not price or not whole:
             continue
         if price > WIDEST * whole or whole > WIDEST * price:
             return False

@@ -1,8 +1,17 @@
 """An offer: a model at a provider, at prices for each dimension, with where they are from."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from domain.catalog.events import PricedOffer, PriceTier
+from domain.catalog.searching import searches
+
+# OpenRouter's ids of offers at the price of a batch.
+FOR_BATCHES = ":batch"
+CONFIGURED = "configuration"
+# Sold for batches alone it costs more asked at once; pictures in an answer are not counted apart;
+# what searches the web at every request is billed for it.
+Unsold = Literal["batches_alone", "dearer_images", "unpriced_searches"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +35,9 @@ class OtherPrice:
 class Offer:
     """A model at a provider under the provider's own id. Prices are in picodollars per token.
 
-    An unknown price of the input or output is None; another that is None is that of the input or
-    output. Lengths and capabilities that are None are the model's. `as_of` is the day of the
-    source, `disputed` what others say that are more than a tenth away.
+    An unknown price of the input, the output or a search is None; another that is None is that of
+    the input or output. Lengths and capabilities that are None are the model's. `as_of` is the day
+    of the source, `disputed` what others say that are more than a tenth away.
     """
 
     provider: str
@@ -52,14 +61,27 @@ class Offer:
     max_output_tokens: int | None = None
     capabilities: tuple[str, ...] | None = None
     deprecated: bool = False
-    source: str = "configuration"
+    source: str = CONFIGURED
     as_of: str | None = None
     disputed: tuple[OtherPrice, ...] = ()
+    search_picodollars: int | None = None
 
     @property
-    def puts_out_dearer_images(self) -> bool:
-        """Whether an image token of the answer costs more than one of text."""
-        return (self.output_image_picodollars or 0) > (self.output_picodollars or 0)
+    def unsold_because(self) -> Unsold | None:
+        """Why its prices are not all of what it costs; None where they are."""
+        if self.native_id.endswith(FOR_BATCHES):
+            return "batches_alone"
+        if (self.output_image_picodollars or 0) > (self.output_picodollars or 0):
+            return "dearer_images"
+        if self._is_priced_for_searches or not searches(self.native_id):
+            return None
+        return "unpriced_searches"
+
+    @property
+    def _is_priced_for_searches(self) -> bool:
+        """Whether a search costs something by any source, or nothing by the operator's word."""
+        is_set = self.source == CONFIGURED and self.search_picodollars is not None
+        return is_set or bool(self.request_picodollars or self.search_picodollars)
 
     def priced(self, model: str) -> PricedOffer:
         """What a job is rated by; an unknown price counts as zero, so ask first whether it is."""
@@ -77,4 +99,5 @@ class Offer:
             output_audio_picodollars=self.output_audio_picodollars,
             request_picodollars=self.request_picodollars,
             tiers=self.tiers,
+            search_picodollars=self.search_picodollars or 0,
         )

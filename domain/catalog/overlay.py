@@ -6,10 +6,9 @@ from dataclasses import asdict, replace
 from domain.catalog.catalogue import Model
 from domain.catalog.events import PriceTier, SyncedOffer
 from domain.catalog.feeds import NO_FEED, Feed
-from domain.catalog.offers import Offer
+from domain.catalog.offers import CONFIGURED, Offer
 
 LISTED = "provider list"
-CONFIGURED = "configuration"
 
 
 def overlaid(

@@ -64,7 +64,7 @@ class Usage:
 
     `input_tokens` includes what was read from the cache, what was written to it (for five minutes
     or an unnamed time, and for an hour) and the audio; `output_tokens` includes `reasoning_tokens`
-    and the audio.
+    and the audio. `searches` of the web are None where the provider does not say.
     """
 
     input_tokens: int
@@ -76,6 +76,7 @@ class Usage:
     input_audio_tokens: int = 0
     output_audio_tokens: int = 0
     source: UsageSource = "provider"
+    searches: int | None = None
 
 
 @value(kw_only=True)

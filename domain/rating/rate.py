@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from domain.billing.events import Dimension, RatingLine
 from domain.catalog.events import PricedOffer, PriceTier
+from domain.catalog.searching import most_searches
 from domain.inference.events import Usage
 from domain.value import value
 
@@ -43,7 +44,7 @@ def own_key_rating(usage: Usage) -> Rating:
 
 def worst_case(input_tokens: int, max_output_tokens: int, offers: Iterable[PricedOffer]) -> int:
     """The most that a request can cost, in picodollars: at the dearest offer that may serve it,
-    with every token of the dearest dimension.
+    with every token of the dearest dimension and as many searches as are charged at most.
 
     Raises `ValueError` when there is no offer.
     """
@@ -59,7 +60,15 @@ def _lines(usage: Usage, priced: PricedOffer) -> list[RatingLine]:
     _split(lines, answered, _output_parts(usage, prices))
     if priced.request_picodollars:
         lines.append(_line("request", 1, priced.request_picodollars))
+    if priced.search_picodollars and (made := _searches(usage, priced)):
+        lines.append(_line("search", made, priced.search_picodollars))
     return lines
+
+
+def _searches(usage: Usage, priced: PricedOffer) -> int:
+    """How many are charged: as reported, else one; never more than money was set aside for."""
+    made = 1 if usage.searches is None else usage.searches
+    return min(made, most_searches(priced.native_id))
 
 
 def _prices_for(priced: PricedOffer, input_tokens: int) -> Prices:
@@ -111,7 +120,13 @@ def _dearest(input_tokens: int, max_output_tokens: int, offer: PricedOffer) -> i
         if input_tokens > tier.above_input_tokens:
             dearest_in = max(dearest_in, _dearest_input(tier))
             dearest_out = max(dearest_out, _dearest_output(tier))
-    return input_tokens * dearest_in + max_output_tokens * dearest_out + offer.request_picodollars
+    tokens = input_tokens * dearest_in + max_output_tokens * dearest_out
+    return tokens + offer.request_picodollars + _dearest_searches(offer)
+
+
+def _dearest_searches(offer: PricedOffer) -> int:
+    price = offer.search_picodollars
+    return price * most_searches(offer.native_id) if price else 0
 
 
 def _dearest_input(prices: Prices) -> int:

@@ -1,7 +1,7 @@
 """The root of the command line: serving and checking."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -36,6 +36,7 @@ from infra.cli.output import echo_json
 
 if TYPE_CHECKING:
     from domain.catalog.catalogue import Model
+    from domain.catalog.offers import Offer
 
 SHOWN_NAMES = 20
 app = typer.Typer(
@@ -96,9 +97,12 @@ def check(config: ConfigOption = None, data: DataOption = None) -> None:
     usable = ", ".join(settings.usable_providers) or "none"
     typer.echo(f"the configuration is valid; providers: {usable}")
     typer.echo(f"models on sale: {_shown([one.model.id for one in sold.listed()])}")
-    for model, offer in sold.unpriced_offers():
+    unpriced = sold.unpriced_offers()
+    for model, offer in unpriced:
         if model.id in settings.models:
             typer.echo(f"not sold for want of a price: {model.id} at {offer.provider}")
+    if names := _unpriced_searches(unpriced, settings.usable_providers):
+        typer.echo(f"not sold, as their searches of the web have no price: {_shown(names)}")
     for kind, names in _by_kind(sold.unserved()).items():
         typer.echo(f"not sold, as no endpoint serves kind {kind}: {_shown(names)}")
 
@@ -107,6 +111,16 @@ def _shown(names: Sequence[str]) -> str:
     """The first names, those of the configuration before the known ones, and how many more."""
     more = len(names) - SHOWN_NAMES
     return (", ".join(names[:SHOWN_NAMES]) or "none") + (f" and {more} more" if more > 0 else "")
+
+
+def _unpriced_searches(
+    unpriced: "Iterable[tuple[Model, Offer]]", providers: Collection[str]
+) -> list[str]:
+    return [
+        f"{model.id} at {offer.provider}"
+        for model, offer in unpriced
+        if offer.provider in providers and offer.unsold_because == "unpriced_searches"
+    ]
 
 
 def _by_kind(models: Iterable["Model"]) -> dict[str, list[str]]:

@@ -2,9 +2,10 @@
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
-from infra.model_data.rows import Prices, Row, per_token, tiers_of, whole_number
+from infra.model_data.rows import Prices, Row, per_token, per_unit, tiers_of, whole_number
 
 BY_TOKEN = {
     "input_mtok": "input",
@@ -18,6 +19,8 @@ BY_TOKEN = {
     "input_image_mtok": "input_image",
     "output_image_mtok": "output_image",
 }
+# In USD for a thousand.
+BY_USE = {"requests_kcount": "request", "web_searches_kcount": "search"}
 
 
 def read(content: bytes, source: str, today: str) -> Iterator[Row]:
@@ -121,7 +124,7 @@ def _split(prices: Mapping[str, Any]) -> tuple[Prices, dict[int, Prices]]:
         base[dimension] = per_token(tiered["base"])
         for tier in tiered["tiers"]:
             above.setdefault(tier["start"], {})[dimension] = per_token(tier["price"])
-    requests = prices.get("requests_kcount")
-    if isinstance(requests, str):
-        base["request"] = per_token(requests) * 1000
+    for field, dimension in BY_USE.items():
+        if isinstance(price := prices.get(field), str):
+            base[dimension] = per_unit(Decimal(price) / 1000)
     return base, above

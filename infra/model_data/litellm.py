@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from domain.catalog.searching import is_research, searches
 from infra.model_data.rows import Prices, Row, per_unit, tiers_of, whole_number
 
 KINDS = {
@@ -40,8 +41,6 @@ _UNIT = re.compile(
     r"((?:input|output|ocr|annotation)_)?cost_per_"
     r"((?:image|second|character|page|query|video_per_second|audio_per_second)(?:_\d+[pkK])?)"
 )
-# These search the web at every request, and are billed for it.
-_SEARCHES = re.compile(r"-search-(preview|api)\b")
 CAPABILITIES = {
     "supports_function_calling": "tools",
     "supports_response_schema": "json_schema",
@@ -102,11 +101,11 @@ def _prices(model: Mapping[str, Any], tier: str) -> Prices:
 
 
 def _search(name: str, model: Mapping[str, Any]) -> Prices:
-    """What a search costs, at its dearest, of a model that always makes one."""
+    """What a search costs, at its dearest: of most models one is billed a request."""
     costs = model.get("search_context_cost_per_query")
-    if not costs or not _SEARCHES.search(name):
+    if not costs or not searches(name):
         return {}
-    return {"request": max(map(per_unit, costs.values()))}
+    return {"search" if is_research(name) else "request": max(map(per_unit, costs.values()))}
 
 
 def _above(model: Mapping[str, Any]) -> dict[int, Prices]:

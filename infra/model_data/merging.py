@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from infra.model_data.rows import Prices, Row, told_apart
+from domain.catalog.searching import searches
+from infra.model_data.rows import BY_USE, Prices, Row, told_apart
 
 # Ten per cent apart, and a price is told with the other beside it.
 DISPUTED = Fraction(1, 10)
@@ -85,7 +86,9 @@ def _one(rows: Sequence[Row], report: Report) -> Merged | None:
 
 def _dearness(row: Row) -> tuple[int, int]:
     prices = row.prices
-    return prices.get("request", 0), prices.get("input", 0) + prices.get("output", 0)
+    return sum(prices.get(name, 0) for name in BY_USE), prices.get("input", 0) + prices.get(
+        "output", 0
+    )
 
 
 def _filled(first: Row, agreeing: Sequence[Row], rows: Sequence[Row]) -> Row:
@@ -93,6 +96,7 @@ def _filled(first: Row, agreeing: Sequence[Row], rows: Sequence[Row]) -> Row:
     prices = told_apart(first.prices)
     for row in agreeing:
         prices = {**told_apart(row.prices), **prices}
+    prices = _searches_once(_best_spelling(rows), prices)
     tiers = first.tiers or next((row.tiers for row in agreeing if row.tiers), {})
     # Limits and abilities are better known to the sources after the first.
     ranked = sorted(rows, key=lambda row: row.source == "genai-prices")
@@ -111,6 +115,15 @@ def _filled(first: Row, agreeing: Sequence[Row], rows: Sequence[Row]) -> Row:
         capabilities=frozenset().union(*(row.capabilities for row in rows)),
         deprecated=any(row.deprecated for row in rows if row.source == first.source),
     )
+
+
+def _searches_once(native_id: str, prices: Prices) -> Prices:
+    """What searches unasked is billed for it, and once: in the dearer of the ways that are told,
+    for sources write prices of other models beside it. Others search only when asked.
+    """
+    is_by_search = searches(native_id) and prices.get("search", 0) > prices.get("request", 0)
+    dropped = "request" if is_by_search else "search"
+    return {name: price for name, price in prices.items() if name != dropped}
 
 
 def _best_spelling(rows: Sequence[Row]) -> str:
@@ -138,5 +151,5 @@ def _within_bounds(row: Row) -> bool:
         price == 0 or MIN_PRICE <= price <= (MAX_OUTPUT if name in OUTPUTS else MAX_INPUT)
         for prices in (row.prices, *row.tiers.values())
         for name, price in prices.items()
-        if name != "request"
+        if name not in BY_USE
     )

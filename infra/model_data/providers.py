@@ -28,6 +28,8 @@ _OF_GEMINI = re.compile(
 # Hugging Face's router serves by other providers, named behind the id.
 _ROUTED = "huggingface-"
 _FULL_PATH = "accounts/fireworks/models/"
+# Whose ids begin with the provider's own name in earnest, by a source that writes them as they are.
+_EXACT = {("genai-prices", "perplexity")}
 
 
 def placed(rows: Iterable[Row], spellings: Mapping[str, str | None]) -> Iterator[Row]:
@@ -37,7 +39,9 @@ def placed(rows: Iterable[Row], spellings: Mapping[str, str | None]) -> Iterator
     """
     for row in rows:
         spelled = row.provider
-        slug, native = _slug(spelled, spellings), _without_provider(row.native_id, spelled)
+        slug, native = _slug(spelled, spellings), row.native_id
+        if (row.source, spelled) not in _EXACT:
+            native = _without_provider(native, spelled)
         if slug == "google-gemini" and not _OF_GEMINI.match(native):
             slug = "google-vertex"
         if slug and slug.startswith(_ROUTED):

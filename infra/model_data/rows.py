@@ -9,6 +9,8 @@ PER_MILLION = Decimal(10**6)
 
 Prices = dict[str, int]
 WHOLES = ("input", "output")
+# Beside the tokens: in picodollars for a request, and for a search of the web.
+BY_USE = ("request", "search")
 
 
 @dataclass(slots=True, kw_only=True)

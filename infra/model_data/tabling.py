@@ -7,13 +7,13 @@ from typing import Any
 
 from infra.model_data.merging import Merged
 from infra.model_data.naming import Names
-from infra.model_data.rows import WHOLES, Prices, Row
+from infra.model_data.rows import BY_USE, WHOLES, Prices, Row
 
 _SNAPSHOT = re.compile(r"-20\d{6}(?::|$)")
 MAIN_MODALITY = {"image": "image", "audio": "audio", "video": "video"}
 BY_TOKEN = (
     *("input", "output", "cache_read", "cache_write", "cache_write_1h", "input_audio"),
-    *("reasoning", "output_audio", "request", "input_image", "output_image"),
+    *("reasoning", "output_audio", *BY_USE, "input_image", "output_image"),
 )
 IN_TIERS = BY_TOKEN[:8]
 
@@ -142,7 +142,7 @@ def _raised(base: Prices, tier: Prices) -> Prices:
 
 
 def _whole(dimension: str, prices: Prices) -> int | None:
-    if dimension == "request":
+    if dimension in BY_USE:
         return 0
     outputs = ("reasoning", "output_audio", "output_image")
     return prices.get("output" if dimension in outputs else "input")

@@ -52,6 +52,27 @@ two offers: after a refused key, an outage or a used-up quota the next offer is 
 that keeps failing is left alone for a while. Billing in Beijing is in CNY; offers there carry
 their own prices.
 
+## Models that search the web
+
+Some models search the web at every request: Perplexity's `sonar`, `…-deep-research`,
+`…-search-preview`. Their hosts bill the searches beside the tokens, so that an offer of one is sold
+only at a price for them: by the request (`request`) or by the search (`search`). Searches are
+charged as the host counts them, else as one for the answer; money is held for 10 of them, for 100
+where a model researches, and no more are charged.
+
+The data that is shipped has such prices of Perplexity, OpenAI and Google; OpenRouter's own list has
+them too, and is believed once it was read. What has none is not sold, also not under customers' own
+keys: `gatewayz check` names it, and `GET /admin/offers?unsold=true` has it with
+`unsold_because: unpriced_searches`. To sell it, say what a search costs, or `search: 0` where the
+price of the tokens has it:
+
+```yaml
+models:
+  perplexity/sonar:
+    offers:
+      - {provider: helicone, native_id: sonar, input: 1, output: 1, search: "0.012"}
+```
+
 ## Google Vertex
 
 The credential is, in this order, `GOOGLE_VERTEX_CREDENTIALS_JSON` (the JSON of a service account,

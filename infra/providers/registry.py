@@ -34,7 +34,7 @@ _PATH = Path(__file__).with_name("registry.json")
 class PriceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a listing holds its prices (dotted), and what one of them is in USD per token.
 
-    That of a request has the same scale.
+    Those of a request and of a search have the same scale.
     """
 
     input: str
@@ -45,6 +45,7 @@ class PriceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reasoning: str | None = None
     input_audio: str | None = None
     request: str | None = None
+    search: str | None = None
 
 
 class ModelsFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from domain.catalog.events import ModelKind
 from infra.settings.section import Section
-from infra.settings.values import UsdPerMillion, UsdPerRequest
+from infra.settings.values import UsdPerMillion, UsdPerRequest, UsdPerSearch
 
 Capability = Literal[
     "tools",
@@ -73,6 +73,12 @@ class OfferSettings(ApartSettings):
     )
     request: UsdPerRequest = Field(
         default=0, description="USD for each request, beside its tokens.", validate_default=False
+    )
+    search: UsdPerSearch = Field(
+        default=None,
+        description="USD for each search of the web, or 0. A model that searches at every request "
+        "is not sold without it, unless `request` has it.",
+        validate_default=False,
     )
     tiers: tuple[TierSettings, ...] = Field(
         default=(), description="Prices where the input is long, by rising length."

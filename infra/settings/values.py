@@ -58,4 +58,5 @@ Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=
 Pause = Annotated[float, BeforeValidator(seconds), Field(ge=0, allow_inf_nan=False)]
 UsdPerMillion = Annotated[TokenPrice | None, PlainValidator(token_price)]
 UsdPerRequest = Annotated[int, PlainValidator(request_price)]
+UsdPerSearch = Annotated[int | None, PlainValidator(request_price)]
 Secret = Annotated[SecretStr, Field(min_length=1)]

@@ -286,6 +286,10 @@ async def test_checking_says_what_is_sold_and_what_is_not(tmp_path: Path) -> Non
     assert "acme/alpha" in sold
     assert "acme/beta" not in sold
     assert "not sold for want of a price: acme/beta at h1" in done.stdout
+    assert "searches of the web" not in done.stdout
+    resold = await invoke("check", "--config", str(file), OPENROUTER_API_KEY="sk-or-x")
+    (line,) = (one for one in resold.stdout.splitlines() if "searches of the web" in one)
+    assert "perplexity/sonar at openrouter" in line
 
 
 async def test_checking_names_what_is_set_and_not_applied(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from domain.catalog.catalogue import Catalogue, InvalidCatalogue, Model, Strateg
 from domain.catalog.events import PriceBookPublished
 from domain.catalog.offers import Offer
 from domain.catalog.price_books import PriceBooks
+from domain.catalog.searching import MOST, MOST_OF_RESEARCH, most_searches, searches
 from domain.errors import InvalidRequest, NotFound
 from domain.inference.events import Endpoint, OfferRef
 from domain.money import TokenPrice
@@ -83,12 +84,51 @@ def test_a_resolved_offer_carries_its_price() -> None:
     [
         replace(CHEAP, native_id="alpha:batch"),
         replace(CHEAP, native_id="alpha-draws", output_image_picodollars=usd("30.00")),
+        replace(CHEAP, native_id="sonar"),
+        replace(CHEAP, native_id="sonar", source="litellm", search_picodollars=0),
     ],
-    ids=["at the price of a batch", "at the price of text"],
+    ids=["at the price of a batch", "at the price of text", "without searches", "by a zero"],
 )
 def test_what_costs_more_than_its_price_tells_is_not_sold(cheaper: Offer) -> None:
     found = catalogue(Model(id="acme/alpha", offers=(cheaper, DEAR)))
     assert providers(found) == ["h2"]
+
+
+@pytest.mark.parametrize(
+    "searching",
+    [
+        replace(CHEAP, native_id="sonar", search_picodollars=0),
+        replace(CHEAP, native_id="sonar", source="litellm", search_picodollars=5),
+        replace(CHEAP, native_id="sonar", source="litellm", request_picodollars=5),
+    ],
+    ids=["set to nothing", "by the search", "by the request"],
+)
+def test_what_searches_is_sold_at_a_price_for_it(searching: Offer) -> None:
+    (sold,) = (
+        catalogue(Model(id="acme/alpha", offers=(searching,))).resolve("acme/alpha", CHAT).offers
+    )
+    assert sold.search_picodollars == (searching.search_picodollars or 0)
+
+
+@pytest.mark.parametrize(
+    ("native_id", "searching", "most"),
+    [
+        ("perplexity/sonar-reasoning-pro", True, MOST),
+        ("sonar-deep-research", True, MOST_OF_RESEARCH),
+        ("openai/o4-mini-deep-research", True, MOST_OF_RESEARCH),
+        ("openai/gpt-4o-search", True, MOST),
+        ("gpt-5-search-api-2025-10-14", True, MOST),
+        ("openai/gpt-5:online", True, MOST),
+        ("groq/compound-mini", True, MOST),
+        ("sonar-medium-chat", False, MOST),
+        ("relace/relace-search", False, MOST),
+        ("stable-image-search-replace", False, MOST),
+        ("nousresearch/hermes-4-70b", False, MOST),
+        ("gpt-5", False, MOST),
+    ],
+)
+def test_what_searches_is_told_by_its_id(native_id: str, searching: bool, most: int) -> None:
+    assert (searches(native_id), most_searches(native_id)) == (searching, most)
 
 
 def test_an_unknown_model_is_refused_with_names_that_are_close() -> None:

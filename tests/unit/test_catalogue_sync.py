@@ -54,6 +54,18 @@ def test_zero_is_no_price_unless_it_is_called_free(log: Log) -> None:
     assert log.sold() == {**USUAL, "acme/gift:free": 0}
 
 
+def test_a_list_prices_the_searches_of_what_searches_unasked(log: Log) -> None:
+    def listed(native_id: str, search: int | None) -> ListedOffer:
+        told = replace(prices(2_000_000), search_picodollars=search)
+        return replace(entry(native_id, None), prices=told)
+
+    log.sync([*anchors(), listed("sonar", 5_000), listed("sonar-pro", None), listed("new", 5_000)])
+    assert log.sold() == {**USUAL, "acme/sonar": 2_000_000, "acme/new": 2_000_000}
+    offers = log.feeds[PROVIDER].offers
+    told = {name: one.prices.search_picodollars for name, one in offers.items() if one.prices}
+    assert told == {"sonar": 5_000, "sonar-pro": None, "new": None}
+
+
 def test_a_changed_price_is_in_force(log: Log) -> None:
     log.sync([entry("m1", 1_500_000), *anchors()[1:]])
     assert log.sold() == {**USUAL, "acme/m1": 1_500_000}

@@ -6,6 +6,7 @@ import pytest
 
 from domain.catalog.catalogue import Catalogue, Model
 from domain.catalog.offers import Offer
+from domain.catalog.searching import searches
 from infra.model_data.loading import known_aliases, known_makers, known_models
 from infra.model_data.merging import MAX_INPUT, MAX_OUTPUT, MIN_PRICE
 from infra.model_data.packages import PACKAGES
@@ -73,6 +74,32 @@ def test_what_thinking_costs_rises_with_the_output() -> None:
 def test_a_search_at_every_request_is_in_the_price(provider: str, native_id: str) -> None:
     (found,) = (o for _, o in offers() if (o.provider, o.native_id) == (provider, native_id))
     assert found.request_picodollars >= 10_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("provider", "native_id", "picodollars"),
+    [
+        ("perplexity", "sonar-deep-research", 5_000_000_000),
+        ("perplexity", "perplexity/sonar", 2_500_000_000),
+        ("google-gemini", "deep-research-preview-04-2026", 35_000_000_000),
+    ],
+)
+def test_what_searches_many_times_is_priced_by_the_search(
+    provider: str, native_id: str, picodollars: int
+) -> None:
+    (found,) = (o for _, o in offers() if (o.provider, o.native_id) == (provider, native_id))
+    assert (found.search_picodollars, found.request_picodollars) == (picodollars, 0)
+
+
+def test_nothing_is_sold_whose_searches_have_no_price() -> None:
+    searching = [(model, offer) for model, offer in offers() if searches(offer.native_id)]
+    unpriced = [(model, offer) for model, offer in searching if not _pays_for_searches(offer)]
+    assert (len(searching) >= 80, len(unpriced) >= 60) == (True, True)
+    assert not any(model.price(offer) for model, offer in unpriced)
+
+
+def _pays_for_searches(offer: Offer) -> bool:
+    return bool(offer.search_picodollars or offer.request_picodollars)
 
 
 def test_only_what_says_free_costs_nothing() -> None:

@@ -167,6 +167,26 @@ def test_a_model_that_always_searches_is_billed_for_it() -> None:
     assert (searches.prices["request"], may.prices.get("request")) == (25_000_000_000, None)
 
 
+def test_what_researches_is_billed_by_the_search() -> None:
+    fields = {"litellm_provider": "perplexity", "search_context_cost_per_query": {"low": 0.005}}
+    document = {"perplexity/sonar-deep-research": fields}
+    (found,) = litellm.read(json.dumps(document).encode(), "litellm", TODAY)
+    assert found.prices == {"search": 5_000_000_000}
+
+
+def test_searches_are_billed_in_the_dearer_of_two_ways_and_of_no_other_model() -> None:
+    first, second = row("genai-prices", 100_000), row("litellm", 100_000)
+    first.prices["search"] = 10_000_000_000
+    second.prices["request"] = 25_000_000_000
+    assert "search" not in one(first, second).row.prices
+    for source in (first, second):
+        source.native_id = "sonar"
+    assert one(first, second).row.prices["request"] == 25_000_000_000
+    second.prices["request"] = 5_000_000_000
+    assert one(first, second).row.prices["search"] == 10_000_000_000
+    assert "request" not in one(first, second).row.prices
+
+
 def test_an_old_source_alone_makes_no_offer() -> None:
     assert not list(merged([[row("tokencost", 100_000)]], Report()))
 

@@ -66,6 +66,12 @@ def test_openrouter_tells_usd_per_token_as_text() -> None:
     )
 
 
+def test_openrouter_tells_what_a_search_costs() -> None:
+    pricing = {"prompt": "0.000001", "completion": "0.000001", "web_search": "0.005"}
+    found = only("openrouter", {**OPENROUTER, "pricing": pricing})
+    assert found.prices == priced(1_000_000, 1_000_000, search_picodollars=5_000_000_000)
+
+
 def test_a_price_that_depends_is_none() -> None:
     dynamic = {**OPENROUTER, "pricing": {"prompt": "-1", "completion": "-1"}}
     assert only("openrouter", dynamic).prices is None

@@ -11,7 +11,9 @@ from domain.sealed import Sealed
 
 
 def own(*, fallback: bool) -> ProviderKeyEntry:
-    return ProviderKeyEntry("pk_1", "acct_1", "h1", Sealed("dk_1", "pk_1/secret", 3), "last", fallback, 0)
+    return ProviderKeyEntry(
+        "pk_1", "acct_1", "h1", Sealed("dk_1", "pk_1/secret", 3), "last", fallback, 0
+    )
 
 
 @pytest.mark.parametrize(

@@ -371,8 +371,9 @@ def test_the_examples_of_the_page_about_providers_are_valid(
     monkeypatch.setenv("OUR_MISTRAL_KEY", "k")
     monkeypatch.setenv("RESEARCH_KEY", "k")
     examples = [text.partition("```")[0] for text in guide.render().split("```yaml\n")[1:]]
-    first, vertex, bedrock = (load(text) for text in examples)
+    first, searching, vertex, bedrock = (load(text) for text in examples)
     assert {"mistral", "openai-research", "ollama", "house"} <= set(first.usable_providers)
+    assert searching.models["perplexity/sonar"].offers[0].search == 12_000_000_000
     assert vertex.providers["vertex-everywhere"].location == "global"
     assert bedrock.providers["bedrock-eu"].is_usable
 

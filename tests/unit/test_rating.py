@@ -1,5 +1,6 @@
 """What usage costs, the ceiling, the worst case and the token estimates."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalog.events import PricedOffer, PriceTier
+from domain.catalog.searching import MOST, MOST_OF_RESEARCH
 from domain.inference.events import Usage
 from domain.rating.estimate import INLINE_MEDIA_TOKENS, estimated_usage, text_size, tokens_to_hold
 from domain.rating.rate import own_key_rating, rate, worst_case
@@ -33,6 +35,7 @@ dear_in_many_ways = st.builds(
     provider=st.just("h1"),
     native_id=st.just("alpha"),
     request_picodollars=prices,
+    search_picodollars=prices,
     tiers=st.lists(tiers, max_size=3).map(
         lambda found: tuple(sorted(found, key=lambda tier: tier.above_input_tokens))
     ),
@@ -48,6 +51,7 @@ usages = st.builds(
     input_audio_tokens=tokens,
     reasoning_tokens=tokens,
     output_audio_tokens=tokens,
+    searches=st.none() | st.integers(0, 10**9),
 )
 
 
@@ -179,10 +183,36 @@ def test_a_fee_for_the_request_is_a_line() -> None:
     assert lines[-1] == ("request", 1, 7)
 
 
+@pytest.mark.parametrize(
+    ("reported", "native_id", "charged"),
+    [
+        (None, "sonar", [("search", 1, 7)]),
+        (0, "sonar", []),
+        (4, "sonar", [("search", 4, 7)]),
+        (400, "sonar", [("search", MOST, 7)]),
+        (40, "sonar-deep-research", [("search", 40, 7)]),
+        (400, "sonar-deep-research", [("search", MOST_OF_RESEARCH, 7)]),
+    ],
+)
+def test_searches_are_charged_as_reported_else_as_one(
+    reported: int | None, native_id: str, charged: list[tuple[str, int, int]]
+) -> None:
+    usage = Usage(input_tokens=5, output_tokens=5, searches=reported)
+    offer = replace(priced(1, 1, search_picodollars=7), native_id=native_id)
+    assert told(usage, offer)[2:] == charged
+
+
+def test_money_is_held_for_as_many_searches_as_are_charged_at_most() -> None:
+    offer = priced(1, 1, search_picodollars=7, request_picodollars=3)
+    assert worst_case(0, 0, [offer]) == 3 + MOST * 7
+    researching = replace(offer, native_id="deep-research")
+    assert worst_case(0, 0, [researching]) == 3 + MOST_OF_RESEARCH * 7
+
+
 @given(usages, dear_in_many_ways)
 def test_every_token_is_rated_once(usage: Usage, offer: PricedOffer) -> None:
     inputs = {"input", "cache_read", "cache_write", "cache_write_1h", "input_audio"}
-    lines = [line for line in told(usage, offer) if line[0] != "request"]
+    lines = [line for line in told(usage, offer) if line[0] not in ("request", "search")]
     assert sum(size for name, size, _ in lines if name in inputs) == usage.input_tokens
     assert sum(size for name, size, _ in lines if name not in inputs) == usage.output_tokens
     assert all(size >= 0 for _, size, _ in lines)

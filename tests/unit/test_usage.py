@@ -168,3 +168,23 @@ def test_the_counts_are_kept_as_they_came(reply: str) -> None:
 @pytest.mark.parametrize("reply", [{}, {"usage": 7}, {"choices": [7]}, {"x_groq": None}])
 def test_a_reply_without_counts_has_none(reply: dict[str, Any]) -> None:
     assert usage_of(reply) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "searches"),
+    [
+        ({"num_search_queries": 21}, 21),
+        ({"tool_calls_details": {"search_web": {"invocation": 2}}}, 2),
+        ({"server_tool_use": {"web_search_requests": 0}}, 0),
+        ({"num_search_queries": -1}, None),
+        ({"tool_calls_details": {"search_web": 3}, "server_tool_use": None}, None),
+    ],
+)
+def test_searches_are_counted_where_the_host_tells_of_them(
+    told: dict[str, Any], searches: int | None
+) -> None:
+    counted = {"prompt_tokens": 1, "input_tokens": 1, **told}
+    for parse in (parse_usage, parse_messages_usage):
+        usage = parse(counted)
+        assert usage is not None
+        assert usage.searches == searches
