@@ -20,7 +20,10 @@ class Choice:
         """Takes one chunk's part; raises `TypeError` or `AttributeError` when it makes no sense."""
         for name, value in (choice.get("delta") or {}).items():
             if name in _TEXTS and value is not None:
-                self._texts.setdefault(name, []).append(_text(value))
+                texts = self._texts.get(name)
+                if texts is None:
+                    texts = self._texts[name] = []
+                texts.append(_text(value))
             elif name == "tool_calls":
                 for call in value or ():
                     self._add_tool_call(call)
@@ -28,8 +31,9 @@ class Choice:
                 self._fields.setdefault(name, []).extend(value)
             elif value is not None:
                 self._fields[name] = value
-        for name, tokens in (choice.get("logprobs") or {}).items():
-            self._logprobs.setdefault(name, []).extend(tokens or ())
+        if logprobs := choice.get("logprobs"):
+            for name, tokens in logprobs.items():
+                self._logprobs.setdefault(name, []).extend(tokens or ())
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
 
     def whole(self, index: int) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class _Exchange:
             content = await _error_content(response)
             raise self._wire.refusal(response.status, response.headers, content)
         reading = self.reading = self._wire.reading(self._call, response.content_type)
-        async for part in response.content.iter_any():
+        while part := await response.content.readany():
             room = self._tell(reading.feed(part))
             if room is not None:
                 await patience.pause(room)

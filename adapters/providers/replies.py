@@ -132,8 +132,9 @@ class StreamedReading:
         if b"\n" not in part:
             return ()
         *lines, rest = b"".join(self._pending).split(b"\n")
-        self._pending = [rest]
-        chunks = (self._line(line) for line in lines)
+        self._pending = [rest] if rest else []
+        payloads = [line[5:].strip() for line in lines if line.startswith(b"data:")]
+        chunks = [self._told(payload) for payload in payloads if payload]
         return [chunk for chunk in chunks if chunk is not None]
 
     def end(self) -> Sequence[Delta]:
@@ -154,13 +155,10 @@ class StreamedReading:
         raw = raw_usage(content) if usage else None
         return ProviderReply({**body, "usage": fields}, usage, raw, _finish_reason(body))
 
-    def _line(self, line: bytes) -> Delta | None:
-        field, _, value = line.partition(b":")
-        payload = value.strip()
-        if field == b"data" and payload == b"[DONE]":
-            self.is_done = True
-        elif field == b"data" and payload:
+    def _told(self, payload: bytes) -> Delta | None:
+        if payload != b"[DONE]":
             return self._chunk(payload)
+        self.is_done = True
         return None
 
     def _chunk(self, payload: bytes) -> Delta | None:
@@ -176,7 +174,8 @@ class StreamedReading:
             self._head = {name: chunk[name] for name in _HEAD_FIELDS if name in chunk}
         try:
             for choice in chunk["choices"]:
-                settle_finish(choice)
+                if choice.get("finish_reason"):
+                    settle_finish(choice)
                 self._choice(choice.get("index") or 0).add(choice)
         except (TypeError, AttributeError) as error:
             raise malformed() from error

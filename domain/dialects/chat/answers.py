@@ -127,6 +127,9 @@ class OutgoingChat:
         }
         # The last word on each choice, by its index.
         self._kept: dict[int, Delta] = {}
+        # The fields of the last chunk, and those of them that are the provider's own.
+        self._fields: frozenset[str] = frozenset()
+        self._left_out: tuple[str, ...] = ()
 
     def opening(self) -> Sequence[Delta]:
         return ()
@@ -150,8 +153,13 @@ class OutgoingChat:
         return kept
 
     def _chunk(self, delta: Delta, choices: Sequence[Mapping[str, Any]]) -> Delta:
-        shown = {**without_provider_fields(delta), **self._head, "choices": choices}
-        shown.pop("usage", None)
+        if delta.keys() != self._fields:  # they hardly ever change within an answer
+            self._fields = frozenset(delta)
+            kept = without_provider_fields(delta)
+            self._left_out = tuple(name for name in delta if name not in kept or name == "usage")
+        shown = {**delta, **self._head, "choices": choices}
+        for name in self._left_out:
+            del shown[name]
         if self._wants_usage:
             shown["usage"] = None
         return shown
