@@ -65,6 +65,8 @@ def _writes(
     for event in events:
         by_stream.setdefault(stream_of(event), []).append(event)
     return tuple(
-        StreamWrite(name, version if name == stream else 0, tuple(group))
-        for name, group in by_stream.items()
+        [
+            StreamWrite(name, version if name == stream else 0, tuple(group))
+            for name, group in by_stream.items()
+        ]
     )

@@ -43,7 +43,8 @@ class AttachedRun(Run):
         self._sent = Growing()
         self._is_cut_off = False
         self._body: dict[str, Any] = {}
-        self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self._outcome: Ended | BaseException | None = None
+        self._over = asyncio.Event()
 
     async def begin(self) -> None:
         """Records the acceptance and the lease. Raises what the event store refuses."""
@@ -57,16 +58,15 @@ class AttachedRun(Run):
         try:
             command = await self._answer(body, self._take if stream else None)
             await self._record_end(command)
-            self._end()
-        except asyncio.CancelledError:
-            self._over.cancel()
-            raise
+            ended = self._job.ended
+            self._outcome = RunLost(self.job_id) if ended is None else Ended(ended, self._body)
         except LeaseLost:
-            self._over.set_exception(RunLost(self.job_id))
-        except Exception as error:
-            self._over.set_exception(error)
+            self._outcome = RunLost(self.job_id)
+        except BaseException as error:
+            self._outcome = error
             raise
         finally:
+            self._over.set()
             self._deltas.close()
 
     async def deltas(
@@ -80,12 +80,15 @@ class AttachedRun(Run):
                 yield given
 
     async def ended(self) -> Ended:
-        return await asyncio.shield(self._over)
+        await self._over.wait()
+        if isinstance(self._outcome, Ended):
+            return self._outcome
+        raise self._outcome or RunLost(self.job_id)
 
     def left(self) -> None:
         """See `Attached.left`."""
         self._deltas.abandon()
-        if self._accepted.on_disconnect == "cancel" and not self._over.done():
+        if self._accepted.on_disconnect == "cancel" and not self._over.is_set():
             self.stop()
 
     def cut_off(self) -> None:
@@ -98,13 +101,6 @@ class AttachedRun(Run):
 
     def _answered(self, result: Answered) -> None:
         self._body = result.reply.body
-
-    def _end(self) -> None:
-        ended = self._job.ended
-        if ended is None:
-            self._over.set_exception(RunLost(self.job_id))
-        else:
-            self._over.set_result(Ended(ended, self._body))
 
     async def _stopped(self) -> JobCommand:
         """The end of a run that was asked to stop, with the charge for what was sent till then."""

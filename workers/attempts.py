@@ -238,10 +238,13 @@ class AttemptEngine:
         )
         whole = reply.body if stream is None else stream.whole(reply.body)
         head = request.head if model == request.head.model else replace(request.head, model=model)
-        body = surface.finished(whole, head, usage)
+        answer = surface.finished(whole, head, usage)
         if stream is not None:
             stream.finish()
-        return replace(reply, body=body), usage
+        told = ProviderReply(
+            answer, reply.usage, reply.raw_usage, reply.finish_reason, reply.dropped
+        )
+        return told, usage
 
     async def _pause(self, seconds: float, request: InferenceRequest) -> bool:
         """Waits, but not beyond the deadline; False when it has passed."""
@@ -280,6 +283,8 @@ def _ms(seconds: float) -> int:
 
 def _history(request: InferenceRequest) -> tuple[FailedAttempt, ...]:
     """The failures of earlier leases as the policy sees them."""
+    if not request.earlier:
+        return ()
     places = {_place(offer): index for index, offer in enumerate(request.offers)}
     return tuple(
         FailedAttempt(places[_place(record)], cast("FailureKind", record.outcome))
