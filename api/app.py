@@ -6,12 +6,12 @@ from fastapi import FastAPI
 
 from api import interactive
 from api.auth import Authenticated
-from api.ending import AnsweredAtTheEnd, Application
+from api.ending import Application
 from api.errors import add_error_handlers
 from api.hot import COLLECTION, MEMBER, Endpoint, HotRoutes
 from api.openapi import add_hot_routes, operation_id
 from api.ports import ApiPorts
-from api.requests import BoundedBodies, Normalized, RequestIds
+from api.requests import Normalized
 from api.routes import (
     admin,
     billing,
@@ -36,8 +36,7 @@ def create_app(ports: ApiPorts) -> Application:
     """The application over these ports; it owns none of them."""
     rest = create_api(ports)
     app = Authenticated(HotRoutes(rest, rest, _posts(), jobs.get_job), ports)
-    ending = AnsweredAtTheEnd(BoundedBodies(app, ports.limits))
-    return Application(RequestIds(ending, ports.ids), ending)
+    return Application(app, ports.ids, ports.limits)
 
 
 def create_api(ports: ApiPorts) -> FastAPI:
@@ -54,7 +53,6 @@ def create_api(ports: ApiPorts) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    api.state.ports = ports
     api.add_middleware(Normalized)
     add_error_handlers(api)
     api.router.add_route(MEMBER + "{job_id}", jobs.get_job, ["GET"], include_in_schema=False)

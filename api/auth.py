@@ -1,10 +1,10 @@
 """Who is asking: the API key of a request, and what it may do."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.types import ASGIApp, Receive, Send
@@ -27,14 +27,14 @@ PUBLIC = frozenset(
 )
 PUBLIC_BELOW = "/v1/status/"
 CALLER = "gatewayz.caller"
+PORTS = "gatewayz.ports"
 
 # Declared for the OpenAPI document; the reading is done in `api_key_of`.
 _bearer = HTTPBearer(auto_error=False, description="Authorization: Bearer gw_…")
 _header = APIKeyHeader(name="x-api-key", auto_error=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """An authenticated request: its key, the hash of the secret that came, and its id."""
 
     key: KeyEntry
@@ -78,24 +78,34 @@ class Authenticated:
         self._app = app
         self._ports = ports
 
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> Awaitable[None]:
+        scope[PORTS] = self._ports
         if scope["type"] == "http" and not is_public(scope["path"]):
             try:
-                scope[CALLER] = await self._caller(scope)
+                key_hash = self._ports.secrets.key_hash(api_key_of(scope["headers"]))
+                if not self._ports.keys.knows(key_hash):
+                    return self._look_again(key_hash, scope, receive, send)
+                self._let_in(key_hash, scope)
             except Unauthenticated as error:
-                refusal = failure_response(Request(scope), error)
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+                return failure_response(Request(scope), error)(scope, receive, send)
+        return self._app(scope, receive, send)
 
-    async def _caller(self, scope: ASGIScope) -> Caller:
-        ports = self._ports
-        key_hash = ports.secrets.key_hash(api_key_of(scope["headers"]))
-        if not ports.keys.knows(key_hash):  # another node may have made it a moment ago
-            with suppress(StoreUnavailable):
-                await ports.abreast()
-        key = ports.keys.authenticate(key_hash, ports.clock.now())
-        return Caller(key, key_hash, scope[REQUEST_ID])
+    def _let_in(self, key_hash: str, scope: ASGIScope) -> None:
+        key = self._ports.keys.authenticate(key_hash, self._ports.clock.now())
+        scope[CALLER] = Caller(key, key_hash, scope[REQUEST_ID])
+
+    async def _look_again(
+        self, key_hash: str, scope: ASGIScope, receive: Receive, send: Send
+    ) -> None:
+        """Another node may have made the key a moment ago."""
+        with suppress(StoreUnavailable):
+            await self._ports.abreast()
+        try:
+            self._let_in(key_hash, scope)
+        except Unauthenticated as error:
+            await failure_response(Request(scope), error)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def authenticate(request: Request, *scopes: Scope) -> Caller:
@@ -113,7 +123,7 @@ def require_still_valid(ports: ApiPorts, caller: Caller) -> None:
 
 def ports_of(request: Request) -> ApiPorts:
     """The ports that the app was created with."""
-    ports: ApiPorts = request.app.state.ports
+    ports: ApiPorts = request.scope[PORTS]
     return ports
 
 

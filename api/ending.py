@@ -1,4 +1,4 @@
-"""Requests that the end of the server cuts off: they get an answer, and may be sent again.
+"""Where every request comes in: it gets an id and bounds, and an answer even at the end.
 
 A server that is told to end waits for its requests. Answers that are being made get the time that
 running jobs get; what only waits (for a job, for the next event of a timeline) is cut off sooner,
@@ -8,20 +8,32 @@ and so is whatever takes too long: waits for an event store that is away.
 import asyncio
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import failure_response
+from api.exchange import Arriving, Exchange
+from api.ports import ApiLimits
+from api.requests import REQUEST_ID
 from domain.errors import Unavailable
+from domain.ids import Kind
 from domain.inference.events import ENDPOINTS
+from domain.ports.clock import Ids
 
 _MAKES_AN_ANSWER = frozenset(ENDPOINTS)
 
 
-class AnsweredAtTheEnd:
-    """Answers a cancelled request with a 503, unless its reply has begun."""
+class Application:
+    """The application, which can be told that the end is near.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A request that is cancelled is answered with a 503, unless its reply has begun; it may be sent
+    again.
+    """
+
+    def __init__(self, app: ASGIApp, ids: Ids, limits: ApiLimits) -> None:
         self._app = app
+        self._ids = ids
+        self._limits = limits
+        self._arriving = Arriving(limits.body_seconds)
         # Requests that are not for an answer of a provider.
         self._waits: set[asyncio.Task[object]] = set()
 
@@ -33,44 +45,31 @@ class AnsweredAtTheEnd:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        task = asyncio.current_task()
-        if task is not None and scope["path"] not in _MAKES_AN_ANSWER:
-            self._waits.add(task)
-        try:
-            await self._answered(scope, receive, send)
-        finally:
+        elif scope["path"] in _MAKES_AN_ANSWER:
+            await self._exchanged(scope, receive, send)
+        else:
+            task = asyncio.current_task()
             if task is not None:
-                self._waits.discard(task)
+                self._waits.add(task)
+            try:
+                await self._exchanged(scope, receive, send)
+            finally:
+                if task is not None:
+                    self._waits.discard(task)
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_begun = False
-
-        async def send_noted(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
+    async def _exchanged(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[REQUEST_ID] = self._ids.new(Kind.REQUEST)
+        exchange = Exchange(scope, receive, send, self._limits)
+        if exchange.is_unread:
+            self._arriving.add(exchange)
         try:
-            await self._app(scope, receive, send_noted)
+            await self._app(scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
             # Nobody else cancels it: a client that leaves is told to the application.
-            if has_begun:
+            if exchange.has_begun:
                 raise
+            exchange.is_unread = False  # there is no time to let the rest of a body in
             ending = Unavailable("this node is ending; please try again")
-            await failure_response(Request(scope), ending)(scope, receive, send)
-
-
-class Application:
-    """The application, which can be told that the end is near."""
-
-    def __init__(self, app: ASGIApp, ending: AnsweredAtTheEnd) -> None:
-        self._app = app
-        self._ending = ending
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
-
-    def end_waits(self) -> None:
-        """See `AnsweredAtTheEnd.end_waits`."""
-        self._ending.end_waits()
+            await failure_response(Request(scope), ending)(scope, receive, exchange.send)
+        finally:
+            self._arriving.remove(exchange)

@@ -30,12 +30,14 @@ class HotRoutes:
         self._posts = posts
         self._get = get
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         endpoint = self._match(scope)
         if endpoint is None:
-            await self._rest(scope, receive, send)
-            return
+            return self._rest(scope, receive, send)
         scope["app"] = self._app
+        return self._answer(endpoint, scope, receive, send)
+
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
             response = await endpoint(request)

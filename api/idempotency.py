@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
 
-from api.auth import Caller
+from api.auth import Caller, ports_of
 from api.ports import ApiPorts
 from domain.errors import IdempotencyMismatch, InvalidRequest
 from domain.event import Event, Recorded
@@ -50,7 +50,7 @@ def _creation(
         Header(alias="Idempotency-Key", description="The same key and input: the same thing."),
     ] = None,
 ) -> "Creation":
-    return Creation(idempotency_key(header), request.app.state.ports, response)
+    return Creation(idempotency_key(header), ports_of(request), response)
 
 
 class Creation:

@@ -16,7 +16,7 @@ from api.inference_bodies import metadata_of
 from api.job_requests import read_document
 from api.preferences import without_routing
 from api.replays import made_under, replay
-from api.requests import body_of, request_id_of
+from api.requests import body_of, header_of, request_id_of
 from api.streamed import RUN_LOST, Asking, Listener, StreamedAnswer, until_left
 from api.submission import input_hash_of
 from domain.dialects.surfaces import SURFACES
@@ -45,7 +45,7 @@ async def serve_body(
 ) -> Response:
     """The same for a body that was read."""
     ports, stream = ports_of(request), _is_streamed(endpoint, body)
-    key = idempotency_key(request.headers.get("idempotency-key"))
+    key = idempotency_key(header_of(request, b"idempotency-key"))
     input_hash = await input_hash_of(ports, caller, {"endpoint": endpoint, "body": body})
     if key is None:
         job_id = ports.ids.new(Kind.JOB)

@@ -12,7 +12,7 @@ from api.auth import Caller, authenticate, ports_of
 from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
 from api.job_requests import JobRequest, deadline_at, read_document, read_request
 from api.ports import ApiPorts
-from api.requests import body_of
+from api.requests import body_of, header_of
 from domain.errors import DomainError, VersionConflict
 from domain.event import Event, Recorded
 from domain.ids import Kind
@@ -31,7 +31,7 @@ async def submit_job(request: Request) -> Response:
     ports = ports_of(request)
     caller = authenticate(request, "jobs", "inference")
     document = read_document(await body_of(request))
-    key = idempotency_key(request.headers.get("idempotency-key"))
+    key = idempotency_key(header_of(request, b"idempotency-key"))
     job_id = id_for(ports, caller.account_id, Kind.JOB, key)
     input_hash = await input_hash_of(ports, caller, document)
     if key is not None and (made := await ports.store.read_stream(job_id)):

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from api.ending import AnsweredAtTheEnd
+from adapters.system.clock import TimeOrderedIds
+from api.ending import Application
+from api.ports import ApiLimits
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": []}
 
@@ -27,7 +29,8 @@ async def cut_off(first: Message | None) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    answering = asyncio.ensure_future(AnsweredAtTheEnd(app)(dict(SCOPE), receive, send))
+    application = Application(app, TimeOrderedIds(), ApiLimits())
+    answering = asyncio.ensure_future(application(dict(SCOPE), receive, send))
     await hangs.wait()
     answering.cancel()
     try:
@@ -48,3 +51,26 @@ async def test_it_is_told_to_come_again() -> None:
 async def test_a_reply_that_has_begun_is_broken_off(status: int) -> None:
     begun = {"type": "http.response.start", "status": status, "headers": []}
     assert await cut_off(begun) == [begun, {"type": "broken off"}]
+
+
+async def test_a_request_whose_body_is_awaited_is_told_too() -> None:
+    awaited = asyncio.Event()
+    sent: list[Message] = []
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+
+    async def receive() -> Message:
+        awaited.set()
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {**SCOPE, "headers": [(b"content-length", b"9")]}
+    application = Application(app, TimeOrderedIds(), ApiLimits())
+    answering = asyncio.ensure_future(application(scope, receive, send))
+    await awaited.wait()
+    answering.cancel()
+    await answering
+    assert [message.get("status") for message in sent] == [503, None]

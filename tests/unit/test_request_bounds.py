@@ -10,8 +10,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from adapters.system.clock import TimeOrderedIds
+from api.ending import Application
 from api.ports import ApiLimits
-from api.requests import BoundedBodies, body_of
+from api.requests import body_of
 from domain.errors import TooLarge
 
 LIMITS = ApiLimits(
@@ -30,6 +32,7 @@ class Exchange:
     def __init__(self, *parts: Message, path: str = "/v1/keys", length: int = 9) -> None:
         self.parts = list(parts)
         self.path, self.length = path, length
+        self.pause_seconds = 0.0
         self.read: bytes | None = None
         self.raised: Exception | None = None
         self.sent: list[Message] = []
@@ -41,7 +44,7 @@ class Exchange:
             "path": self.path,
             "headers": [(b"content-length", str(self.length).encode())],
         }
-        await BoundedBodies(self._app, limits)(scope, self._receive, self._send)
+        await Application(self._app, TimeOrderedIds(), limits)(scope, self._receive, self._send)
         return self
 
     async def _receive(self) -> Message:
@@ -53,6 +56,7 @@ class Exchange:
         self.sent.append(message)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(self.pause_seconds)
         try:
             self.read = await body_of(Request(scope, receive))
         except (TooLarge, HTTPException, ClientDisconnect) as error:
@@ -79,6 +83,14 @@ async def test_a_body_that_does_not_arrive_in_time_is_a_408_and_closes_the_conne
     assert isinstance(exchange.raised, HTTPException)
     assert exchange.raised.status_code == 408
     assert exchange.closes
+
+
+async def test_the_time_is_for_the_whole_body_and_goes_on_while_nothing_is_read() -> None:
+    exchange = Exchange(part(b"1"), part(b"2", more=False))
+    exchange.pause_seconds = 2 * LIMITS.body_seconds
+    await exchange.run(LIMITS)
+    assert isinstance(exchange.raised, HTTPException)
+    assert exchange.raised.status_code == 408
 
 
 async def test_a_body_beyond_its_size_is_refused_while_it_arrives() -> None:
