@@ -14,10 +14,16 @@ RETRY_SECONDS = (0.05, 0.2, 1.0, 5.0)
 log = logging.getLogger(__name__)
 
 
-async def follow(source: Log, position: int, handle: Callable[[Sequence[LogEntry]], None]) -> None:
+async def follow(
+    source: Log,
+    position: int,
+    handle: Callable[[Sequence[LogEntry]], None],
+    pause_seconds: float = 0.0,
+) -> None:
     """Gives `handle` every entry after `position`, in order and each once, until cancelled.
 
-    While the log cannot be read it waits and tries again; what `handle` raises ends it.
+    While the log cannot be read it waits and tries again; what `handle` raises ends it. Who can
+    be late pauses after each reading, and is woken less often.
     """
     failures = 0
     while True:
@@ -34,3 +40,5 @@ async def follow(source: Log, position: int, handle: Callable[[Sequence[LogEntry
         if entries:
             handle(entries)
             position = entries[-1].position
+        if pause_seconds and len(entries) < PAGE:
+            await asyncio.sleep(pause_seconds)

@@ -14,17 +14,19 @@ from domain.catalog.events import PriceBookPublished
 from domain.catalog.feeds import FEED_EVENT_NAMES, Feeds
 from domain.catalog.price_books import PriceBooks
 from domain.event import Event, Recorded
+from domain.ports.log import Log
 from domain.providers.board import BOARD_EVENTS, BreakerBoard
 from domain.webhooks.directory import DIRECTORY_EVENTS as WEBHOOK_EVENTS
 from domain.webhooks.directory import Directory
 from infra.storage import NodeStore, Storage
-from workers.directory import DirectoryFollower
+from workers.directory import DirectoryFollower, keep_in_step
 
 
 @dataclass(frozen=True, slots=True)
 class Directories:
     """Directories and what keeps each in step with the log; `feeds_moved` is set with news."""
 
+    source: Log
     keys: KeyDirectory
     keys_follower: DirectoryFollower
     provider_keys: ProviderKeyDirectory
@@ -50,6 +52,10 @@ class Directories:
             "catalogue": self.feeds_follower,
         }
 
+    async def run(self) -> None:
+        """Keeps them all in step until cancelled."""
+        await keep_in_step(self.source, self.followers.values())
+
 
 async def load_directories(storage: Storage[NodeStore]) -> Directories:
     """Builds the directories from what the log holds now."""
@@ -60,6 +66,7 @@ async def load_directories(storage: Storage[NodeStore]) -> Directories:
     store, source = storage.store, storage.store.log
     webhook_names = [event_type.event_name for event_type in WEBHOOK_EVENTS]
     directories = Directories(
+        source,
         keys,
         DirectoryFollower(store, source, ACCESS_EVENTS, keys.apply),
         provider_keys,

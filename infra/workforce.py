@@ -69,8 +69,7 @@ class Workforce:
 
     def start(self, tasks: Tasks, directories: Directories) -> None:
         """Starts everything; directories first, so that nobody decides on an old one."""
-        for name, follower in directories.followers.items():
-            tasks.start(f"{name} directory", follower.run())
+        tasks.start("directories", directories.run())
         for name, runner in self.runners.items():
             tasks.start(name, runner.run())
         tasks.start("running jobs", self.running.run())

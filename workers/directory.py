@@ -1,7 +1,7 @@
-"""Keeps an in-memory directory in step with the log."""
+"""Keeps in-memory directories in step with the log."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from domain.errors import UndecodableEvent
 from domain.event import Event, Recorded
@@ -37,15 +37,13 @@ class DirectoryFollower:
         """Applies everything that the store holds now; then the directory is `ready`."""
         head = await self._store.head()
         while page := await self._store.read_log(self.position, PAGE, tuple(self._names)):
-            self._take(page)
+            self.take(page)
         self._advance(max(head, self.position))
         self.ready = True
 
     async def run(self) -> None:
         """Follows the log until it is cancelled; loads first if that has not been done."""
-        if not self.ready:
-            await self.load()
-        await follow(self._log, self.position, self._take)
+        await keep_in_step(self._log, (self,))
 
     async def reached(self, position: int) -> None:
         """Returns once every event up to `position` has been applied here."""
@@ -55,13 +53,14 @@ class DirectoryFollower:
         self._waiting.append((position, future))
         await future
 
-    def _take(self, entries: Iterable[LogEntry]) -> None:
-        last = self.position
+    def take(self, entries: Iterable[LogEntry]) -> None:
+        """Applies the next entries of the log, or of what it has of the named events."""
+        last, names = self.position, self._names
         for entry in entries:
             last = entry.position
             if isinstance(entry, Unreadable):
                 self._refuse(entry)
-            elif entry.event.event_name in self._names:
+            elif entry.event.event_name in names:
                 self._apply(entry)
         self._advance(last)
 
@@ -79,3 +78,21 @@ class DirectoryFollower:
                 self._waiting.append((wanted, future))
             elif not future.done():
                 future.set_result(None)
+
+
+async def keep_in_step(log: Log, followers: Collection[DirectoryFollower]) -> None:
+    """Follows the log for several directories until cancelled, each as its `run` does.
+
+    One reading serves all: of what is recorded under load, nearly nothing concerns any of them.
+    """
+    for follower in followers:
+        if not follower.ready:
+            await follower.load()
+    start = min(follower.position for follower in followers)
+
+    def take(entries: Sequence[LogEntry]) -> None:
+        for follower in followers:
+            first = follower.position - entries[0].position + 1
+            follower.take(entries[first:] if first > 0 else entries)
+
+    await follow(log, start, take)

@@ -12,6 +12,9 @@ from domain.ports.log import Log
 from workers.breakers import BreakerKeeper
 from workers.health import HealthRecorder
 
+# Others tell what they observed once a second.
+LOOK_SECONDS = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class NodeHealth:
@@ -65,7 +68,8 @@ class NodeHealth:
         async with asyncio.TaskGroup() as duties:
             duties.create_task(self.recorder.run())
             duties.create_task(self.keeper.run())
-            duties.create_task(follow(self.source, self.source.head(), self._follow))
+            others = follow(self.source, self.source.head(), self._follow, LOOK_SECONDS)
+            duties.create_task(others)
 
     def _follow(self, entries: Sequence[LogEntry]) -> None:
         for entry in entries:

@@ -33,26 +33,25 @@ class RecentLog:
         """Takes in what was just committed and wakes whoever waits."""
         if not events:
             return
-        self._recent.extend(events)
+        self._recent += events
+        streams = self._streams
         for entry in events:
-            if isinstance(entry, Recorded):
-                self._note(entry)
+            if not isinstance(entry, Recorded):
+                continue
+            if entry.version == 1:
+                streams[entry.stream] = [entry]
+            elif (stream := streams.get(entry.stream)) is not None:
+                stream.append(entry)
         if len(self._recent) > 2 * KEPT:
             self._forget(len(self._recent) - KEPT)
         self._move(events[-1].position)
 
-    def _note(self, recorded: Recorded[Event]) -> None:
-        if recorded.version == 1:
-            self._streams[recorded.stream] = [recorded]
-        elif (stream := self._streams.get(recorded.stream)) is not None:
-            stream.append(recorded)
-
     def _move(self, head: int) -> None:
         self._head = max(self._head, head)
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            # In the next turn of the loop: whoever made the commit goes on before who follows.
+            waiters[0].get_loop().call_soon(_wake, waiters)
 
     def stream(self, stream: str) -> tuple[Recorded[Event], ...] | None:
         """The whole stream, if it began among the newest entries."""
@@ -84,3 +83,9 @@ class RecentLog:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
+
+
+def _wake(waiters: Sequence[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

@@ -25,6 +25,7 @@ class Runner:
         self._store = store
         self._progress = Progress(consumer.group)
         self._stopping = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
 
     @property
     def position(self) -> int:
@@ -54,6 +55,8 @@ class Runner:
     def stop(self) -> None:
         """Ends `run` after the batch in hand."""
         self._stopping.set()
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     async def redrive(self, letter: DeadLetter) -> None:
         """Handles a dead letter again and removes it in the same transaction.
@@ -70,11 +73,13 @@ class Runner:
             await self._wait()
 
     async def _wait(self) -> None:
-        waiting = asyncio.ensure_future(self._source.wait(self.position))
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        stopping.cancel()
+        if self._stopping.is_set():
+            return
+        self._waiting = asyncio.ensure_future(self._source.wait(self.position))
+        try:
+            await asyncio.wait((self._waiting,))
+        finally:
+            self._waiting.cancel()
 
     async def _pause(self, seconds: float) -> None:
         try:

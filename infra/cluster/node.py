@@ -62,8 +62,7 @@ class ClusterNode:
     async def basis(self) -> Basis:
         """What workers are made of: the directories as the log has them now, and kept so."""
         directories: Directories = await load_directories(self.storage)
-        for name, follower in directories.followers.items():
-            self.tasks.start(f"{name} directory", follower.run())
+        self.tasks.start("directories", directories.run())
         streams = None
         if self.helpers is not None:  # the buffers of one process are no good to another
             streams = SealedStreams(self.helpers.stream_buffers, self.storage.payloads)
