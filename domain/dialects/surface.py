@@ -74,15 +74,15 @@ class TellsFailure(Protocol):
 class GoesOn(Protocol):
     """A `Surface` in which an answer that broke off can be gone on with by another attempt."""
 
-    def plain_text(self, delta: Delta) -> str | None:
+    def plain_text(self, delta: Delta, /) -> str | None:
         """The text that a delta adds, "" for none; None when it adds anything else."""
         ...
 
-    def going_on(self, request: Mapping[str, Any], text: str) -> Body | None:
+    def going_on(self, request: Mapping[str, Any], text: str, /) -> Body | None:
         """The request whose answer goes on from `text`; None when it allows of none."""
         ...
 
-    def joined(self, text: str, body: Body) -> Body:
+    def joined(self, text: str, body: Body, /) -> Body:
         """The body with `text` before its own."""
         ...
 
@@ -90,7 +90,7 @@ class GoesOn(Protocol):
 class Surface(Protocol):
     """One client wire."""
 
-    def read(self, body: Mapping[str, Any]) -> Request:
+    def read(self, body: Mapping[str, Any], /) -> Request:
         """The canonical form of a request.
 
         Raises `InvalidRequest` when it makes no sense and `Untranslatable` for what has no
@@ -100,34 +100,34 @@ class Surface(Protocol):
 
     def renderer(self) -> Renderer: ...
 
-    def whole(self, answer: Answer) -> Body:
+    def whole(self, answer: Answer, /) -> Body:
         """The body that says `answer`, but for our id, model and usage (see `finished`)."""
         ...
 
-    def is_content(self, delta: Delta) -> bool:
+    def is_content(self, delta: Delta, /) -> bool:
         """Whether the client would see some of the answer in it: after it nothing can be undone."""
         ...
 
-    def is_whole(self, request: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    def is_whole(self, request: Mapping[str, Any], body: Mapping[str, Any], /) -> bool:
         """Whether `body` answers `request` in full."""
         ...
 
-    def finished(self, body: Body, head: Head, usage: Usage) -> Body:
+    def finished(self, body: Body, head: Head, usage: Usage, /) -> Body:
         """The body for the customer: under our id and model, with the usage that is charged, and
         without what a provider added for itself.
         """
         ...
 
-    def outgoing(self, request: Mapping[str, Any], head: Head) -> Outgoing: ...
+    def outgoing(self, request: Mapping[str, Any], head: Head, /) -> Outgoing: ...
 
-    def replayed(self, body: Body) -> Sequence[Delta]:
+    def replayed(self, body: Body, /) -> Sequence[Delta]:
         """The deltas of a finished body, for a client that asks again for the stream."""
         ...
 
-    def added(self, delta: Delta) -> Told:
+    def added(self, delta: Delta, /) -> Told:
         """What the model put out in one delta."""
         ...
 
-    def put_out(self, body: Mapping[str, Any]) -> Told:
+    def put_out(self, body: Mapping[str, Any], /) -> Told:
         """What the model put out, to count its tokens."""
         ...

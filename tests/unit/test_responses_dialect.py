@@ -36,12 +36,12 @@ from domain.dialects.pieces import (
 )
 from domain.dialects.responses.answers import OutgoingResponse
 from domain.dialects.responses.signatures import sendable
-from domain.dialects.responses.surface import ResponsesSurface
 from domain.dialects.surface import Delta, Head
+from domain.dialects.surfaces import SURFACES
 from domain.errors import InvalidRequest
 from domain.inference.events import Failure, Usage
 
-SURFACE = ResponsesSurface()
+SURFACE = SURFACES["/v1/responses"]
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 USAGE = Usage(input_tokens=11, output_tokens=7, cached_input_tokens=4, reasoning_tokens=2)
 REQUEST = {"model": "m", "input": "Hi."}
