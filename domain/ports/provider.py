@@ -101,7 +101,7 @@ OnDelta = Callable[[dict[str, Any]], Awaitable[None] | None]
 
 
 class Provider(Protocol):
-    """Laws, held by `tests/contract/test_providers.py`:
+    """Laws, held by `tests/contract/providers/test_laws.py`:
 
     1. `call` returns a complete answer or raises `ProviderFailure`; never half an answer.
     2. Cancelling the task closes the upstream connection.

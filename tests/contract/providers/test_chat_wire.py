@@ -1,9 +1,7 @@
-"""The laws of `domain.ports.provider.Provider`, for the wire adapter and the simulator."""
+"""The wire of chat completions: what goes out, and what comes back."""
 
-import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,19 +11,9 @@ from adapters.providers import replies
 from adapters.providers.http import HttpProvider
 from adapters.providers.openai_chat import OpenAIChatWire
 from adapters.providers.session import HttpSession
-from adapters.providers.simulator import LABEL, SLOW, Simulator
-from adapters.system.clock import SystemClock
-from domain.dialects.surface import Delta
-from domain.dialects.surfaces import SURFACES
-from domain.inference.events import Endpoint, Usage
-from domain.ports.provider import (
-    CallTimeouts,
-    FailureKind,
-    Provider,
-    ProviderCall,
-    ProviderFailure,
-    ProviderReply,
-)
+from domain.inference.events import Usage
+from domain.ports.provider import FailureKind
+from tests.contract.providers.calls import MESSAGES, PATIENT, chat, failure, text
 from tests.support.scripted_provider import (
     Reply,
     ScriptedProvider,
@@ -35,168 +23,10 @@ from tests.support.scripted_provider import (
     cut_body,
     error,
     hang_up,
-    silence,
     stream,
     whole,
     words,
 )
-
-PATIENT = CallTimeouts(connect=5, first_byte=10, chunk=10, total=20)
-MESSAGES = [{"role": "user", "content": "Say hello."}]
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[ScriptedProvider]:
-    async with ScriptedProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[HttpSession]:
-    opened = HttpSession()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def wire(upstream: ScriptedProvider, session: HttpSession) -> HttpProvider:
-    return HttpProvider(session, OpenAIChatWire(upstream.base_url, "sk-test"))
-
-
-@pytest.fixture(params=["wire", "simulator"])
-def provider(request: pytest.FixtureRequest) -> Provider:
-    if request.param == "simulator":
-        return Simulator(SystemClock(), latency_seconds=0.001)
-    wire: HttpProvider = request.getfixturevalue("wire")
-    return wire
-
-
-def chat(timeouts: CallTimeouts = PATIENT, *, streamed: bool = False, **body: Any) -> ProviderCall:
-    return ProviderCall(
-        endpoint="/v1/chat/completions",
-        native_id="alpha-native",
-        body={"model": "acme/alpha", "messages": MESSAGES, **body},
-        stream=streamed,
-        timeouts=timeouts,
-        request_id="job_1",
-    )
-
-
-def embed(*texts: str) -> ProviderCall:
-    endpoint: Endpoint = "/v1/embeddings"
-    return replace(chat(), endpoint=endpoint, body={"model": "acme/e", "input": list(texts)})
-
-
-async def failure(provider: Provider, call: ProviderCall) -> ProviderFailure:
-    with pytest.raises(ProviderFailure) as raised:
-        await provider.call(call)
-    return raised.value
-
-
-def text(reply: ProviderReply) -> str:
-    content: str = reply.body["choices"][0]["message"]["content"]
-    return content
-
-
-# Law 1: a complete answer or a failure.
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-async def test_a_chat_call_brings_a_complete_answer(provider: Provider, streamed: bool) -> None:
-    reply = await provider.call(chat(streamed=streamed))
-    assert text(reply)
-    assert reply.finish_reason == "stop"
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-async def test_the_reported_usage_is_parsed_and_kept_raw(
-    provider: Provider, streamed: bool
-) -> None:
-    reply = await provider.call(chat(streamed=streamed))
-    assert reply.usage is not None
-    assert reply.raw_usage is not None
-    assert json.loads(reply.raw_usage)["prompt_tokens"] == reply.usage.input_tokens
-
-
-async def test_every_text_gets_its_vector(provider: Provider) -> None:
-    reply = await provider.call(embed("one", "two"))
-    assert [vector["index"] for vector in reply.body["data"]] == [0, 1]
-
-
-# Law 2: cancelling closes the connection.
-
-
-@pytest.mark.parametrize("reply", [silence(), stream(words(), done=False, hang=True)])
-async def test_cancelling_the_task_closes_the_upstream_connection(
-    upstream: ScriptedProvider, wire: HttpProvider, reply: Reply
-) -> None:
-    upstream.script(reply)
-    task = asyncio.create_task(wire.call(chat(streamed=True)))
-    while not upstream.requests:
-        await asyncio.sleep(0.005)
-    await asyncio.sleep(0.02)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await asyncio.wait_for(upstream.requests[0].finished.wait(), 5)
-    assert upstream.requests[0].disconnected
-
-
-# Law 3: every timeout is kept.
-
-
-@pytest.mark.parametrize(
-    ("reply", "timeouts", "kind"),
-    [
-        (silence(), replace(PATIENT, first_byte=0.05), "timeout_first_byte"),
-        (silence(), replace(PATIENT, total=0.05), "timeout_total"),
-        (stream(words(), delay=30), replace(PATIENT, first_byte=0.05), "timeout_first_byte"),
-        (stream([], done=False, hang=True), replace(PATIENT, first_byte=0.05),
-         "timeout_first_byte"),
-        (stream(words()[:2], gap=30), replace(PATIENT, chunk=0.05), "timeout_chunk"),
-        (stream(words("a b c d e f g h"), gap=0.04), replace(PATIENT, total=0.1),
-         "timeout_total"),
-    ],
-)  # fmt: skip
-async def test_each_timeout_ends_the_call_as_itself(
-    upstream: ScriptedProvider,
-    wire: HttpProvider,
-    reply: Reply,
-    timeouts: CallTimeouts,
-    kind: FailureKind,
-) -> None:
-    upstream.script(reply)
-    assert (await failure(wire, chat(timeouts, streamed=True))).kind == kind
-    await asyncio.wait_for(upstream.requests[0].finished.wait(), 5)
-    assert upstream.requests[0].disconnected
-
-
-async def test_a_connection_that_is_not_accepted_is_a_connect_timeout(
-    session: HttpSession,
-) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        address = full.getsockname()
-        with socket.create_connection(address):
-            url = f"http://127.0.0.1:{address[1]}/v1"
-            call = chat(replace(PATIENT, connect=0.1))
-            assert (await failure(HttpProvider(session, OpenAIChatWire(url, None)), call)).kind == (
-                "timeout_connect"
-            )
-
-
-async def test_keep_alive_comments_do_not_extend_the_first_byte_timeout(
-    upstream: ScriptedProvider, wire: HttpProvider
-) -> None:
-    upstream.script(stream(["wait"] * 50, prefix=": ", gap=0.02))
-    call = chat(replace(PATIENT, first_byte=0.1), streamed=True)
-    assert (await failure(wire, call)).kind == "timeout_first_byte"
-
-
-async def test_the_simulator_keeps_the_first_byte_timeout() -> None:
-    slow = Simulator(SystemClock(), latency_seconds=1)
-    call = replace(chat(replace(PATIENT, first_byte=0.01)), native_id=SLOW)
-    assert (await failure(slow, call)).kind == "timeout_first_byte"
-
 
 # What goes out.
 
@@ -426,67 +256,3 @@ async def test_usage_that_makes_no_sense_counts_as_not_reported(
 ) -> None:
     upstream.script(whole(completion(usage=usage)))
     assert (await wire.call(chat())).usage is None
-
-
-# The simulator.
-
-
-async def test_the_simulator_gives_the_same_answer_for_the_same_prompt() -> None:
-    one, other = (Simulator(SystemClock(), latency_seconds=0) for _ in range(2))
-    assert text(await one.call(chat())) == text(await other.call(chat()))
-
-
-async def test_the_simulator_labels_every_reply() -> None:
-    simulator = Simulator(SystemClock(), latency_seconds=0)
-    reply = await simulator.call(chat(max_tokens=1))
-    vectors = await simulator.call(embed("one"))
-    assert text(reply).startswith(LABEL)
-    assert vectors.body["simulated"]
-
-
-async def test_the_simulator_stays_within_the_token_limit() -> None:
-    reply = await Simulator(SystemClock(), latency_seconds=0).call(chat(max_tokens=8))
-    assert reply.finish_reason == "length"
-    assert reply.usage is not None
-    assert reply.usage.output_tokens <= 8
-
-
-async def test_the_flaky_offer_fails_a_request_once_and_then_answers() -> None:
-    simulator = Simulator(SystemClock(), latency_seconds=0)
-    calls = [replace(chat(), native_id="simulator-flaky", request_id=f"job_{i}") for i in range(6)]
-    failed = 0
-    for call in calls:
-        try:
-            await simulator.call(call)
-        except ProviderFailure:
-            failed += 1
-            await simulator.call(call)
-    assert failed == 2
-
-
-async def test_a_fault_rate_of_one_fails_every_call() -> None:
-    simulator = Simulator(SystemClock(), latency_seconds=0, fault_rate=1.0)
-    assert (await failure(simulator, chat())).kind == "server_error"
-
-
-# The simulator stands for every provider, whichever wire its caller speaks.
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "body"),
-    [
-        ("/v1/messages", {"messages": MESSAGES, "max_tokens": 50}),
-        ("/v1/responses", {"input": "Say hello."}),
-        ("/v1/completions", {"prompt": "Say hello."}),
-    ],
-)
-async def test_the_simulator_answers_callers_of_every_wire(
-    endpoint: Endpoint, body: dict[str, Any]
-) -> None:
-    simulator, surface = Simulator(SystemClock(), latency_seconds=0.001), SURFACES[endpoint]
-    deltas: list[Delta] = []
-    call = replace(chat(streamed=True), endpoint=endpoint, body={"model": "m", **body})
-    reply = await simulator.call(call, deltas.append)
-    assert surface.is_whole(call.body, reply.body)
-    assert LABEL.strip() in json.dumps(reply.body)
-    assert sum(surface.is_content(delta) for delta in deltas) > 3

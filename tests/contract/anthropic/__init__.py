@@ -1,0 +1,1 @@
+"""The wire `anthropic-messages` with a scripted upstream."""

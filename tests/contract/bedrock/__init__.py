@@ -1,0 +1,1 @@
+"""The wire `bedrock-converse` with a scripted upstream."""

@@ -1,0 +1,1 @@
+"""The wire of chat completions with a scripted upstream, and the simulator."""
