@@ -22,15 +22,19 @@ class Patience:
     """
 
     def __init__(self, timeouts: CallTimeouts) -> None:
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call to a provider belongs to a task")
         self._now, self._call_at = loop.time, loop.call_at
+        self._task, self._cancelling = task, task.cancelling()
         self._chunk = timeouts.chunk
-        self._ends_at = self._now() + timeouts.total
+        now = loop.time()
+        self._ends_at = now + timeouts.total
         self._phase: FailureKind = "timeout_first_byte"
-        self._due_at = self._bounded(self._now() + timeouts.first_byte)
+        self._due_at = self._bounded(now + timeouts.first_byte)
         self._goes_off_at = self._due_at
         self._timer = self._call_at(self._due_at, self._look)
-        self._block = asyncio.timeout(None)
+        self._is_over = False
 
     def heard(self) -> None:
         """The provider sent something: the next part may take the chunk timeout."""
@@ -67,7 +71,8 @@ class Patience:
         if self._now() < self._due_at:
             self._set_timer()
         else:
-            self._block.reschedule(self._due_at)
+            self._is_over = True
+            self._task.cancel()
 
     def _bounded(self, at: float) -> float:
         if at >= self._ends_at:
@@ -75,19 +80,19 @@ class Patience:
             return self._ends_at
         return at
 
-    async def __aenter__(self) -> Self:
-        await self._block.__aenter__()
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         error_type: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        _traceback: TracebackType | None,
     ) -> Literal[False]:
         self._timer.cancel()
-        try:
-            await self._block.__aexit__(error_type, error, traceback)
-        except TimeoutError as timeout:
-            raise ProviderFailure(self._phase, _MESSAGES[self._phase]) from timeout
+        if not self._is_over:
+            return False
+        is_ours = self._task.uncancel() <= self._cancelling  # else somebody wants all of it to end
+        if is_ours and error_type is asyncio.CancelledError:
+            raise ProviderFailure(self._phase, _MESSAGES[self._phase]) from error
         return False
