@@ -29,8 +29,22 @@ def answered(
     accepted: JobAccepted, completed: JobCompleted, content: bytes, extra: Mapping[str, str] = NONE
 ) -> Response:
     """A whole answer."""
-    headers = {**completion_headers(accepted, completed), **extra}
-    return Response(content, 200, headers, "application/json")
+    return _Whole(content, {**completion_headers(accepted, completed), **extra})
+
+
+class _Whole(Response):
+    """A whole answer as it goes out.
+
+    Starlette would first look through the headers for what is known not to be among them.
+    """
+
+    def __init__(self, content: bytes, headers: Mapping[str, str]) -> None:
+        self.body, self.status_code, self.background = content, 200, None
+        self.raw_headers = [
+            (name.encode(), told.encode("latin-1")) for name, told in headers.items()
+        ]
+        self.raw_headers.append((b"content-length", b"%d" % len(content)))
+        self.raw_headers.append((b"content-type", b"application/json"))
 
 
 def streamed_whole(
@@ -75,8 +89,8 @@ def refused(
 
 def completion_headers(accepted: JobAccepted, completed: JobCompleted) -> dict[str, str]:
     """What the reply to a completed request says beside its body."""
-    offer = OfferRef(provider=completed.provider, native_id=completed.native_id)
-    headers = serving_headers(accepted, offer)
+    model = completed.model or accepted.model
+    headers = _serving(accepted.job_id, completed.provider, model)
     headers["x-gatewayz-cost-usd"] = picodollars_to_usd(completed.cost_picodollars)
     if completed.dropped:
         headers["x-gatewayz-dropped-params"] = _names(completed.dropped)
@@ -91,8 +105,8 @@ def _names(dropped: Sequence[str]) -> str:
 
 def serving_headers(accepted: JobAccepted, offer: OfferRef) -> dict[str, str]:
     """Which job it is, and who serves it."""
-    return {
-        JOB_ID: accepted.job_id,
-        "x-gatewayz-provider": offer.provider,
-        "x-gatewayz-model": served(accepted, offer).model,
-    }
+    return _serving(accepted.job_id, offer.provider, served(accepted, offer).model)
+
+
+def _serving(job_id: str, provider: str, model: str) -> dict[str, str]:
+    return {JOB_ID: job_id, "x-gatewayz-provider": provider, "x-gatewayz-model": model}

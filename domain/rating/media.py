@@ -53,11 +53,8 @@ def media_in(body: Mapping[str, Any]) -> Media:
         elif isinstance(one, dict) and one.get("type") != _TOOL_USE:
             if not _NAMED.isdisjoint(one):
                 found = sum(_media_of(one), found)
-            rest += [
-                value
-                for name, value in one.items()
-                if isinstance(value, _CONTAINERS) and name not in _NESTED
-            ]
+                one = {name: value for name, value in one.items() if name not in _NESTED}
+            rest += [value for value in one.values() if isinstance(value, _CONTAINERS)]
     return found
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from domain.inference.events import OfferRef
+from domain.value import value
 
 # What a host does with prompts and answers, the worst first; what is not known is no promise.
 DataHandling = Literal["unknown", "trains", "retains", "forgets"]
@@ -29,7 +30,7 @@ _KEPT: dict[DataPolicy, frozenset[DataHandling]] = {
 FREE = ":free"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ProviderFacts:
     """Where a provider handles requests (nowhere known of: empty), and what it does with them."""
 
@@ -66,7 +67,7 @@ class Candidate:
         return OfferRef(provider=self.provider, native_id=self.native_id, own_key=self.own_key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Preferences:
     """What the caller, or the policy of their key, demands of who serves; empty means anything.
 
@@ -90,7 +91,7 @@ class Preferences:
 NO_PREFERENCES = Preferences()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class LeftOut:
     """An offer that may not serve the request, and why."""
 

@@ -45,23 +45,16 @@ def _asks_for_schema(body: Mapping[str, Any]) -> bool:
 
 
 def _messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [
-        message
-        for field in ("messages", "input")
-        if isinstance(given := body.get(field), list)
-        for message in given
-        if isinstance(message, dict)
+    lists = [
+        given for given in (body.get("messages"), body.get("input")) if isinstance(given, list)
     ]
+    return [message for given in lists for message in given if isinstance(message, dict)]
 
 
 def _parts(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [
-        part
-        for message in _messages(body)
-        if isinstance(content := message.get("content"), list)
-        for part in content
-        if isinstance(part, dict)
-    ]
+    contents = [message.get("content") for message in _messages(body)]
+    lists = [content for content in contents if isinstance(content, list)]
+    return [part for content in lists for part in content if isinstance(part, dict)]
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ What is called with the account's own keys comes before what the house sells, in
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import blake2b
 from math import inf, log
 from typing import Literal
@@ -29,6 +29,7 @@ from domain.inference.events import OfferRef
 from domain.providers.health import UNMEASURED, OfferHealth
 from domain.routing.candidates import Candidate, LeftOut, Preferences, sift
 from domain.routing.chains import tie_break
+from domain.value import value
 
 Strategy = Literal["price", "order", "latency", "throughput", "balanced", "weights"]
 PRICE_SHARE, LATENCY_SHARE, ANSWERED_SHARE = 0.5, 0.3, 0.2
@@ -36,7 +37,7 @@ PRICE_SHARE, LATENCY_SHARE, ANSWERED_SHARE = 0.5, 0.3, 0.2
 _Measure = Callable[[Candidate], float | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Tuning:
     """How sure a measured strategy must be; shares are of one.
 
@@ -51,7 +52,7 @@ class Tuning:
 DEFAULT_TUNING = Tuning()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Situation:
     """What is known when a request comes.
 
@@ -69,7 +70,7 @@ class Situation:
     tuning: Tuning = DEFAULT_TUNING
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Ordered:
     """The offers in the order to be asked, and why each other was left out.
 
