@@ -3,14 +3,16 @@
 `python -m infra.benchmarks.streams [--seconds S] [--per-second N]`: as many streams a second
 through the gateway as straight to the provider, turn by turn, so that each is held against one of
 the same moment. Each chunk says when the provider wrote it. Then the CPU time of a chunk: long
-streams less short ones. Default settings, so every commit is synced; afterwards each stream must
-have its charge.
+streams less short ones, and less what an idle gateway uses; once where the chunks of many streams
+come together, and once where each comes when nothing else does. Default settings, so every commit
+is synced; afterwards each stream must have its charge.
 """
 
 import argparse
 import asyncio
 import statistics
-from collections.abc import Iterable
+import time
+from collections.abc import Awaitable, Iterable
 
 import uvloop
 
@@ -24,7 +26,9 @@ PATH = "/v1/chat/completions"
 PACE = Pace(chunks=20, gap_ms=20)
 # For the CPU time of a chunk.
 SHORT, LONG = Pace(chunks=10, gap_ms=10), Pace(chunks=210, gap_ms=10)
-AT_ONCE = 20
+TOGETHER, APART = 20, 2
+IDLE_SECONDS = 1.0
+ROUNDS = 3
 
 
 async def one(subject: Subject, pace: Pace) -> Streamed:
@@ -50,14 +54,31 @@ async def open_loop(
     return [(first, second) for first, second in await asyncio.gather(*tasks)]
 
 
-async def cpu_us_of_a_chunk(subject: Subject) -> float:
+def cpu_seconds(subject: Subject) -> float:
+    """CPU time that the process has used, finer than its clock ticks (Linux)."""
+    return time.clock_gettime(~subject.pid << 3 | 2)
+
+
+async def cpu_us_of_a_chunk(subject: Subject, streams: int, apart_ms: float) -> float:
     """The CPU time of long streams less that of short ones, for each chunk of the difference."""
+
+    async def after(seconds: float, pace: Pace) -> None:
+        await asyncio.sleep(seconds)
+        await one(subject, pace)
+
+    idle = await _used(subject, asyncio.sleep(IDLE_SECONDS), 0.0) / IDLE_SECONDS
     used = []
     for pace in (SHORT, LONG):
-        before = subject.cpu_seconds
-        await asyncio.gather(*(one(subject, pace) for _ in range(AT_ONCE)))
-        used.append(subject.cpu_seconds - before)
-    return (used[1] - used[0]) / (AT_ONCE * (LONG.chunks - SHORT.chunks)) * 1e6
+        running = [after(number * apart_ms / 1000, pace) for number in range(streams)]
+        used.append(await _used(subject, asyncio.gather(*running), idle))
+    return (used[1] - used[0]) / (streams * (LONG.chunks - SHORT.chunks)) * 1e6
+
+
+async def _used(subject: Subject, load: Awaitable[object], idle: float) -> float:
+    """The CPU seconds that a load takes beyond those of an idle gateway."""
+    before, begun = cpu_seconds(subject), time.monotonic()
+    await load
+    return cpu_seconds(subject) - before - idle * (time.monotonic() - begun)
 
 
 def percentiles(figures: Iterable[float]) -> str:
@@ -108,12 +129,18 @@ async def measure(direct: Subject, through: Subject, given: argparse.Namespace) 
     report("straight from the provider", [one for one, _ in pairs])
     report("through the gateway", [one for _, one in pairs])
     report_added(pairs)
-    chunk_us = statistics.median([await cpu_us_of_a_chunk(through) for _ in range(3)])
+    together = await _median_us(through, TOGETHER, 0)
+    apart = await _median_us(through, APART, LONG.gap_ms / APART)
     print(
-        f"a chunk costs the gateway {chunk_us:.0f} µs CPU ({AT_ONCE} streams at once,"
-        f" one every {LONG.gap_ms} ms)"
+        f"a chunk costs the gateway {together:.0f} µs CPU where {TOGETHER} come together, and"
+        f" {apart:.0f} µs where each comes alone"
     )
-    return warming + count + 3 * 2 * AT_ONCE
+    return warming + count + ROUNDS * 2 * (TOGETHER + APART)
+
+
+async def _median_us(subject: Subject, streams: int, apart_ms: float) -> float:
+    rounds = [await cpu_us_of_a_chunk(subject, streams, apart_ms) for _ in range(ROUNDS)]
+    return statistics.median(rounds)
 
 
 def main() -> None:
