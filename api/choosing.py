@@ -1,6 +1,7 @@
 """Who may serve a request: its models, and their offers in the order to be asked."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +21,12 @@ from domain.inference.events import Endpoint, OfferRef
 from domain.rating.rate import worst_case
 from domain.routing.candidates import Candidate, Preferences, ProviderFacts
 from domain.routing.needs import texts
-from domain.routing.routers import CallableModel, choose, router_mode
+from domain.routing.routers import CallableModel, Mode, choose, router_mode
 
 # A model chosen for the prompt may be followed by so many others.
 ROUTED_MODELS = 3
+# So many are looked at where the first of them may not serve what is asked.
+TRIED_MODELS = 30
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -62,26 +65,37 @@ def choices(ports: ApiPorts, inquiry: Inquiry) -> tuple[Choice, ...]:
 
     Raises `NotFound` and `InvalidRequest` when the first may not.
     """
-    first, *others = _models(ports, inquiry)
+    mode = router_mode(inquiry.wanted.model)
+    if mode is not None:
+        return _routed(ports, inquiry, mode)
+    names = dict.fromkeys([inquiry.wanted.model, *inquiry.asking.fallbacks])
+    first, *others = [_resolved(ports, inquiry, name) for name in names]
     chosen = [_choice(ports, inquiry, first)]
     for resolved in others:
-        try:
+        with suppress(InvalidRequest):  # what it cannot take is no reason to refuse the first
             chosen.append(_choice(ports, inquiry, resolved))
-        except InvalidRequest:  # what it cannot take is no reason to refuse the first
-            continue
     return tuple(chosen)
 
 
-def _models(ports: ApiPorts, inquiry: Inquiry) -> list[Resolved]:
-    catalogue, endpoint, also = ports.catalogue, inquiry.endpoint, frozenset(inquiry.own_keys)
-    mode = router_mode(inquiry.wanted.model)
-    if mode is None:
-        names = [inquiry.wanted.model, *inquiry.asking.fallbacks]
-        return [catalogue.resolve(name, endpoint, also) for name in dict.fromkeys(names)]
+def _routed(ports: ApiPorts, inquiry: Inquiry, mode: Mode) -> tuple[Choice, ...]:
+    """The best models that may serve what is asked. Raises `InvalidRequest` when none may."""
+    chosen: list[Choice] = []
+    refusal = InvalidRequest("no model may be chosen from", param="model")
     found = choose(texts(inquiry.body), mode, _callable_models(ports, inquiry))
-    if not found:
-        raise InvalidRequest("no model may be chosen from", param="model")
-    return [catalogue.resolve(name, endpoint, also) for name in found[:ROUTED_MODELS]]
+    for name in found[:TRIED_MODELS]:
+        try:
+            chosen.append(_choice(ports, inquiry, _resolved(ports, inquiry, name)))
+        except InvalidRequest as problem:
+            refusal = problem
+        if len(chosen) == ROUTED_MODELS:
+            break
+    if not chosen:
+        raise refusal
+    return tuple(chosen)
+
+
+def _resolved(ports: ApiPorts, inquiry: Inquiry, name: str) -> Resolved:
+    return ports.catalogue.resolve(name, inquiry.endpoint, frozenset(inquiry.own_keys))
 
 
 def _callable_models(ports: ApiPorts, inquiry: Inquiry) -> list[CallableModel]:

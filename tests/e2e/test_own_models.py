@@ -54,7 +54,10 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         h3 = {"provider": "h3", "native_id": "three", **CHEAP}
         async with running_engine(
             tmp_path / "data",
-            more_providers={"h2": {**at, "api_key": HOUSE}, "h3": {**at, "api_key": None}},
+            more_providers={
+                "h2": {**at, "api_key": HOUSE, "data_handling": "forgets"},
+                "h3": {**at, "api_key": None},
+            },
             more_models={
                 "acme/two": {"max_output_tokens": 4096, "offers": [h2]},
                 "acme/both": {"max_output_tokens": 4096, "offers": [h1, h2]},
@@ -167,3 +170,11 @@ async def test_a_router_is_held_to_the_providers_that_are_asked_for(stage: Stage
 
 async def test_a_router_chooses_nothing_that_nobody_has_a_key_for(stage: Stage) -> None:
     assert (await stage.routed(provider={"only": ["h3"]})).status == 400
+
+
+async def test_a_router_passes_over_what_may_not_serve_under_an_own_key(stage: Stage) -> None:
+    await stage.account.credit("10.00")
+    await stage.add("h3")
+    reply = await stage.routed(provider={"zdr": True})  # nobody vouches for what h3 does with it
+    assert (reply.status, reply.headers["x-gatewayz-provider"]) == (200, "h2")
+    assert stage.keys_seen == [f"Bearer {HOUSE}"]
