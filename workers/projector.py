@@ -21,11 +21,11 @@ from domain.ports.read_models import (
 from workers.provenance import Read, discard_strangers
 from workers.read_model_state import Lag, ReadModelState
 
-BATCH = 1_000
+BATCH = 2_000
 BUILD_BATCH = 5_000
-# A batch gathers for this long unless somebody waits for it: few commits instead of many, and no
-# work beside the commits of a job that has just begun.
-GATHER_SECONDS = 0.1
+# A batch gathers for this long unless somebody waits for it: few commits instead of many, no work
+# beside the commits of a job that has just begun, and one write of a job that ends within it.
+GATHER_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 T = TypeVar("T")
 Key = tuple[str, int, int]

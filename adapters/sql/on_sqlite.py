@@ -7,9 +7,9 @@ One process at a time writes, since every writing transaction locks the whole fi
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, CreateView, MetaData, Table, bindparam, delete, select
+from sqlalchemy import ClauseElement, Connection, CreateView, MetaData, Table, delete, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import DropView
 from sqlalchemy.sql import quoted_name
@@ -20,6 +20,7 @@ from projections.folding import Projection, Row
 from projections.tables import NUL
 
 T = TypeVar("T")
+Kind = Literal["upsert", "select", "delete"]
 # Powers of two, so that few statements make up any number of rows. With 27 columns the largest
 # stays far below SQLite's limit of 32,766 variables.
 CHUNKS = (64, 32, 16, 8, 4, 2, 1)
@@ -85,38 +86,53 @@ class SqliteRows:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._names = table.columns.keys()
         keys = [column.name for column in table.primary_key.columns]
-        self._values: Callable[[Row], tuple[Any, ...]] = itemgetter(*table.columns.keys())
+        self._key = table.columns[keys[0]]
+        self._values: Callable[[Row], tuple[Any, ...]] = itemgetter(*self._names)
         self.key_of: Callable[[Row], Any] = itemgetter(*keys)
-        is_one = table.columns[keys[0]].in_(bindparam("keys", expanding=True))
-        self._select = select(table).where(is_one)
-        self._delete = delete(table).where(is_one)
-        self._upserts: dict[int, str] = {}
+        self._texts: dict[tuple[Kind, int], str] = {}
 
     def upsert(self, connection: Connection, rows: Sequence[Row]) -> None:
-        if any(NUL in "".join([v for v in row.values() if type(v) is str]) for row in rows):
-            rows = storable_rows(rows, self.key_of)
         for chunk in _chunks(rows):
             values = tuple(chain.from_iterable(map(self._values, chunk)))
-            connection.exec_driver_sql(self._upsert_text(connection, len(chunk)), values)
+            if NUL in "".join([value for value in values if type(value) is str]):
+                self.upsert(connection, storable_rows(rows, self.key_of))
+                return
+            connection.exec_driver_sql(self._text(connection, "upsert", len(chunk)), values)
 
     def load(self, connection: Connection, keys: Sequence[str]) -> Iterator[Row]:
         for chunk in _chunks(keys):
-            for row in connection.execute(self._select, {"keys": chunk}).mappings():
-                yield dict(row)
+            text = self._text(connection, "select", len(chunk))
+            for row in connection.exec_driver_sql(text, tuple(chunk)):
+                yield dict(zip(self._names, row, strict=True))
 
     def delete(self, connection: Connection, keys: Sequence[str]) -> None:
         for chunk in _chunks(keys):
-            connection.execute(self._delete, {"keys": chunk})
+            text = self._text(connection, "delete", len(chunk))
+            connection.exec_driver_sql(text, tuple(chunk))
 
-    def _upsert_text(self, connection: Connection, size: int) -> str:
-        if size not in self._upserts:
-            rows = [dict.fromkeys(self._table.columns.keys())] * size
-            self._upserts[size] = str(self._upsert(rows).compile(dialect=connection.dialect))
-        return self._upserts[size]
+    def _text(self, connection: Connection, kind: Kind, size: int) -> str:
+        text = self._texts.get((kind, size))
+        if text is None:
+            compiled = self._statement(kind, size).compile(
+                dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
+            )
+            text = self._texts[kind, size] = str(compiled)
+        return text
 
-    def _upsert(self, rows: list[Row]) -> sqlite.Insert:
-        statement = sqlite.insert(self._table).values(rows)
+    def _statement(self, kind: Kind, size: int) -> ClauseElement:
+        is_one = self._key.in_([""] * size)
+        match kind:
+            case "upsert":
+                return self._upsert(size)
+            case "select":
+                return select(self._table).where(is_one)
+            case "delete":
+                return delete(self._table).where(is_one)
+
+    def _upsert(self, size: int) -> sqlite.Insert:
+        statement = sqlite.insert(self._table).values([dict.fromkeys(self._names)] * size)
         keys = self._table.primary_key.columns
         excluded = statement.excluded
         changed = {c.name: excluded[c.name] for c in self._table.columns if c.name not in keys}
