@@ -81,6 +81,10 @@ def parse_usage(usage: object) -> Usage | None:
     if reasoning > output:
         # xAI counts the reasoning beside the completion; the total shows it.
         output = max(output, (_count(usage, "total_tokens") or 0) - prompt)
+    if not reasoning and "num_search_queries" in usage:
+        # Perplexity counts its reasoning and the sources that it read beside the others.
+        reasoning = _count(usage, "reasoning_tokens") or 0
+        output, prompt = output + reasoning, prompt + (_count(usage, "citation_tokens") or 0)
     cached = _count(asked, "cached_tokens")
     if cached is None:
         cached = _count(usage, "prompt_cache_hit_tokens", "cached_tokens") or 0

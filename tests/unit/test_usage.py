@@ -188,3 +188,22 @@ def test_searches_are_counted_where_the_host_tells_of_them(
         usage = parse(counted)
         assert usage is not None
         assert usage.searches == searches
+
+
+def test_what_research_read_and_thought_is_counted_too() -> None:
+    usage = parse_usage(
+        {
+            "prompt_tokens": 33,
+            "completion_tokens": 7163,
+            "total_tokens": 7196,
+            "citation_tokens": 20016,
+            "num_search_queries": 18,
+            "reasoning_tokens": 73997,
+        }
+    )
+    assert usage == Usage(
+        input_tokens=33 + 20016,
+        output_tokens=7163 + 73997,
+        reasoning_tokens=73997,
+        searches=18,
+    )
