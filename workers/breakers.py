@@ -22,6 +22,7 @@ from domain.providers.breaker import (
     offer_outcome,
     permits,
     provider_outcome,
+    with_more,
 )
 from domain.providers.decide import Cause, moved
 
@@ -37,6 +38,21 @@ class _Unrecorded:
 
     version: int
     events: list[Event] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Successes:
+    """What `breaker` has not counted yet: of the rest of a part of its window, up to `until`.
+
+    Successes come by the thousand, and change nothing before something fails.
+    """
+
+    breaker: Breaker
+    until: int
+    count: int = 0
+
+    def goes_on(self, standing: Standing, now: int) -> bool:
+        return standing.breaker is self.breaker and now < self.until
 
 
 class BreakerKeeper:
@@ -57,6 +73,7 @@ class BreakerKeeper:
         self.board, self._store, self._clock = board, store, clock
         self._node_id, self._policy = node_id, policy
         self._unrecorded: dict[Scope, _Unrecorded] = {}
+        self._uncounted: dict[Scope, _Successes] = {}
         self._wanted = asyncio.Event()
 
     def avoided(self, offers: Sequence[OfferRef]) -> Mapping[int, int]:
@@ -109,7 +126,7 @@ class BreakerKeeper:
     def observe_probe(self, provider: str, outcome: str, began_at: int) -> None:
         """Takes in how a probe ended; it says something about the provider as a whole alone."""
         scope, now = Scope(provider), self._clock.now()
-        breaker = begun(self.board[scope].breaker, now, self._policy)
+        breaker = begun(self._counted(scope), now, self._policy)
         self._move(scope, breaker)
         judged = provider_outcome(outcome)
         self._move(scope, after(breaker, judged, began_at, now, self._policy), outcome)
@@ -148,13 +165,26 @@ class BreakerKeeper:
         self.board.recorded(scope, unrecorded.version)
 
     def _took(self, scope: Scope, outcome: Outcome, attempt: AttemptRecord, now: int) -> None:
-        standing = self.board[scope]
-        breaker = standing.breaker
+        standing, uncounted = self.board[scope], self._uncounted.get(scope)
+        if outcome == "success" and uncounted is not None and uncounted.goes_on(standing, now):
+            uncounted.count += 1
+            return
+        breaker = self._counted(scope)
         changed = after(breaker, outcome, attempt.started_at, now, self._policy)
         if changed.phase == breaker.phase == "closed":
             self.board.put(scope, Standing(changed, *standing[1:]))
+            if outcome == "success":
+                until = (changed.parts[-1].number + 1) * self._policy.part_ms
+                self._uncounted[scope] = _Successes(changed, until)
         elif changed is not breaker:
             self._move(scope, changed, attempt.outcome)
+
+    def _counted(self, scope: Scope) -> Breaker:
+        """The state of a breaker with all successes till now."""
+        breaker, uncounted = self.board[scope].breaker, self._uncounted.pop(scope, None)
+        if uncounted is None or uncounted.breaker is not breaker or not uncounted.count:
+            return breaker
+        return with_more(breaker, uncounted.count)
 
     def _move(self, scope: Scope, breaker: Breaker, reason: str = "") -> None:
         cause = Cause(self._node_id, self._clock.now(), reason)

@@ -70,7 +70,7 @@ class Part(NamedTuple):
 class Breaker(NamedTuple):
     """One breaker's state; `openings` counts those since it was last closed.
 
-    Each call makes two, so it is the kind of value that is cheapest to make.
+    A tuple, because it is made anew by what is counted.
     """
 
     phase: Phase = "closed"
@@ -149,6 +149,14 @@ def after(
     if breaker.successes + 1 >= policy.successes_to_close:
         return Breaker(last_failed_at=failed_at)
     return breaker._replace(probed_at=None, successes=breaker.successes + 1)
+
+
+def with_more(breaker: Breaker, successes: int) -> Breaker:
+    """The state after so many successes more in the part of the window that had one last."""
+    *before, last = breaker.parts
+    return breaker._replace(
+        parts=(*before, last._replace(successes=last.successes + successes)), consecutive=0
+    )
 
 
 def opened(breaker: Breaker, now: int, policy: BreakerPolicy) -> Breaker:

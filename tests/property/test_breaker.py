@@ -1,8 +1,14 @@
 """Laws of the breaker under any outcomes at any times."""
 
+from dataclasses import dataclass
+from typing import cast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.inference.events import AttemptRecord, OfferRef
+from domain.ports.event_store import EventStore
+from domain.providers.board import BreakerBoard, Scope
 from domain.providers.breaker import (
     CLOSED,
     Breaker,
@@ -12,6 +18,7 @@ from domain.providers.breaker import (
     begun,
     permits,
 )
+from workers.breakers import BreakerKeeper
 
 START = 1_700_000_000_000
 policies = st.builds(
@@ -74,3 +81,47 @@ def test_it_never_opens_without_a_failure(policy: BreakerPolicy, waits: list[flo
     outcomes: list[Outcome] = ["success", "neutral"]
     made: Calls = [(wait, outcomes[i % 2], 0.1) for i, wait in enumerate(waits)]
     assert all(breaker.phase == "closed" for breaker, _, _ in courses(policy, made))
+
+
+@dataclass
+class _Clock:
+    at: int = START
+
+    def now(self) -> int:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at / 1000
+
+
+_ENDS: dict[Outcome, str] = {"success": "ok", "failure": "server_error", "neutral": "bad_request"}
+
+
+@given(policies, calls)
+def test_a_node_that_counts_successes_together_comes_to_the_same(
+    policy: BreakerPolicy, made: Calls
+) -> None:
+    clock, offer = _Clock(), OfferRef(provider="h1", native_id="alpha")
+    nowhere = cast("EventStore", None)  # what changes is not recorded here
+    keeper = BreakerKeeper(BreakerBoard(), nowhere, clock, "n1", policy)
+    course = courses(policy, made)
+    for number, (wait, outcome, lasts) in enumerate(made):
+        clock.at += round(wait * 1000)
+        assert keeper.permits(offer) is course[number][2]
+        if keeper.permits(offer):
+            keeper.begins(offer)
+            began = clock.at
+            clock.at += round(lasts * 1000)
+            keeper.observe(_attempt(outcome, began))
+        seen, expected = keeper.board[Scope("h1", "alpha")].breaker, course[number + 1][0]
+        assert (seen.phase, seen.openings) == (expected.phase, expected.openings)
+
+
+def _attempt(outcome: Outcome, began: int) -> AttemptRecord:
+    return AttemptRecord(
+        provider="h1",
+        native_id="alpha",
+        started_at=began,
+        duration_ms=0,
+        outcome=_ENDS[outcome],
+    )
