@@ -36,6 +36,19 @@ calls = st.lists(
     st.tuples(st.floats(0, 200), st.sampled_from(OUTCOMES), st.floats(0, 5)), max_size=60
 )
 Calls = list[tuple[float, Outcome, float]]
+# Many calls in a short time, of which the share of failures decides.
+lenient = st.builds(
+    BreakerPolicy,
+    consecutive_failures=st.just(50),
+    failure_ratio=st.floats(0.1, 0.6),
+    minimum_requests=st.integers(1, 20),
+    window_seconds=st.floats(5, 120),
+)
+busy = st.lists(
+    st.tuples(st.floats(0, 1), st.sampled_from(("success", "failure")), st.floats(0, 1)),
+    min_size=20,
+    max_size=60,
+)
 
 
 def courses(policy: BreakerPolicy, made: Calls) -> list[tuple[Breaker, int, bool]]:
@@ -97,7 +110,7 @@ class _Clock:
 _ENDS: dict[Outcome, str] = {"success": "ok", "failure": "server_error", "neutral": "bad_request"}
 
 
-@given(policies, calls)
+@given(policies | lenient, calls | busy)
 def test_a_node_that_counts_successes_together_comes_to_the_same(
     policy: BreakerPolicy, made: Calls
 ) -> None:
