@@ -11,13 +11,14 @@ from starlette.responses import Response
 from api.admission import Asked, admit
 from api.answers import answered, refused, streamed_whole
 from api.auth import Caller, authenticate, ports_of, require_still_valid
+from api.client import Client, client_of
 from api.idempotency import idempotency_key
 from api.inference_bodies import metadata_of
 from api.job_requests import read_document
 from api.preferences import without_routing
 from api.replays import made_under, replay
 from api.requests import body_of, header_of, request_id_of
-from api.streamed import RUN_LOST, Asking, Listener, StreamedAnswer, until_left
+from api.streamed import RUN_LOST, Asking, Listener, StreamedAnswer
 from api.submission import input_hash_of
 from domain.dialects.surfaces import SURFACES
 from domain.errors import Conflict, DomainError, InvalidRequest, Unauthenticated
@@ -113,14 +114,15 @@ async def _whole(request: Request, accepted: JobAccepted, attached: Attached) ->
 
 
 async def _ended(request: Request, attached: Attached) -> Ended:
-    watching = asyncio.create_task(until_left(request.receive, attached))
+    client = client_of(request)
+    client.when_gone(attached.left)
     try:
         return await attached.ended()
     except asyncio.CancelledError:
         attached.cut_off()
         raise
     finally:
-        watching.cancel()
+        client.forget(attached.left)
 
 
 async def _streamed(request: Request, asking: Asking) -> Response:
@@ -129,20 +131,22 @@ async def _streamed(request: Request, asking: Asking) -> Response:
     """
     attached = asking.attached
     deltas = attached.deltas(ports_of(request).limits.stream_keep_alive_seconds)
-    watching = asyncio.create_task(until_left(request.receive, attached))
+    client = client_of(request)
+    client.when_gone(attached.left)
     try:
         first = await anext(deltas, None)
-    except asyncio.CancelledError:
-        watching.cancel()
-        attached.cut_off()
+    except BaseException as error:
+        client.forget(attached.left)
+        if isinstance(error, asyncio.CancelledError):
+            attached.cut_off()
         raise
     if first is None:
-        watching.cancel()
+        client.forget(attached.left)
         return await _not_begun(request, asking)
-    return StreamedAnswer(asking, first, deltas, _listener(request, watching))
+    return StreamedAnswer(asking, first, deltas, _listener(request, client))
 
 
-def _listener(request: Request, watching: asyncio.Task[None]) -> Listener:
+def _listener(request: Request, client: Client) -> Listener:
     ports, caller = ports_of(request), authenticate(request, "inference")
 
     def is_welcome() -> bool:
@@ -152,7 +156,7 @@ def _listener(request: Request, watching: asyncio.Task[None]) -> Listener:
             return False
         return True
 
-    return Listener(request_id_of(request), is_welcome, watching)
+    return Listener(request_id_of(request), is_welcome, client)
 
 
 async def _not_begun(request: Request, asking: Asking) -> Response:

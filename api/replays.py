@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from api.answers import answered, refused, streamed_whole
 from api.auth import Caller, ports_of, require_still_valid
+from api.client import Client, client_of
 from api.histories import require_content
 from api.idempotency import REPLAYED, require_same
 from api.ports import ApiPorts
-from api.streamed import until_gone
 from domain.errors import NotFound
 from domain.event import Event, Recorded
 from domain.execute import fold
@@ -90,11 +90,7 @@ async def replay(
     not kept, or was deleted.
     """
     ports, accepted = ports_of(request), _require_same_input(made, input_hash)
-    watching = asyncio.create_task(until_gone(request.receive))
-    try:
-        ended = await _when_ended(ports, caller, accepted.job_id, watching)
-    finally:
-        watching.cancel()
+    ended = await _when_ended(ports, caller, accepted.job_id, client_of(request))
     if not isinstance(ended, JobCompleted):
         return refused(request, accepted.job_id, failure_told(ended), REPLAYED)
     if ended.output is None:
@@ -106,23 +102,31 @@ async def replay(
     return streamed_whole(accepted, ended, body, head, msgspec.json.decode(plain), REPLAYED)
 
 
-async def _when_ended(
-    ports: ApiPorts, caller: Caller, job_id: str, gone: asyncio.Task[None]
-) -> Any:
+async def _when_ended(ports: ApiPorts, caller: Caller, job_id: str, client: Client) -> Any:
     """The terminal event. Raises `Unauthenticated` when the caller's key ends before,
     `ClientDisconnect` when nobody waits any more, and `NotFound` when the answer was deleted.
     """
     async with ports.watch.watching(job_id) as moved:
-        while True:
-            moved.clear()
-            job = fold(await ports.store.read_stream(job_id), evolve)
-            if job is not None and job.ended is not None:
-                require_content(job)
-                return job.ended
-            try:
-                async with asyncio.timeout(KEY_CHECK_SECONDS):
-                    await moved.wait()
-            except TimeoutError:
-                require_still_valid(ports, caller)
-                if gone.done():
-                    raise ClientDisconnect from None
+        client.when_gone(moved.set)
+        try:
+            return await _ended(ports, caller, job_id, client, moved)
+        finally:
+            client.forget(moved.set)
+
+
+async def _ended(
+    ports: ApiPorts, caller: Caller, job_id: str, client: Client, moved: asyncio.Event
+) -> Any:
+    while True:
+        moved.clear()
+        job = fold(await ports.store.read_stream(job_id), evolve)
+        if job is not None and job.ended is not None:
+            require_content(job)
+            return job.ended
+        if client.is_gone:
+            raise ClientDisconnect
+        try:
+            async with asyncio.timeout(KEY_CHECK_SECONDS):
+                await moved.wait()
+        except TimeoutError:
+            require_still_valid(ports, caller)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from api.answers import EVENT_STREAM, JOB_ID, STREAM_HEADERS, serving_headers, whole_stream
+from api.client import Client
 from api.frames import frames, last_frame, sign_of_life
 from api.wire_errors import error_body
 from domain.dialects.surface import Delta, Head, Outgoing, TellsFailure
@@ -25,14 +25,11 @@ Batch = Sequence[tuple[OfferRef, Delta]]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who reads a stream: the request's id, and whether its key still opens the door.
-
-    `watching` runs until the client has left.
-    """
+    """Who reads a stream: the request's id, and whether its key still opens the door."""
 
     request_id: str
     is_welcome: Callable[[], bool]
-    watching: asyncio.Task[None]
+    client: Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ class StreamedAnswer(StreamingResponse):
                 self._attached.cut_off()
                 await send(_part(self._error(RUN_LOST), last=True))
         finally:
-            self._listener.watching.cancel()
+            self._listener.client.forget(self._attached.left)
             self._attached.left()
 
     async def _send(self, send: Send) -> None:
@@ -148,21 +145,6 @@ KEY_ENDED = Failure(code="api_key_revoked", message="this API key has ended", st
 CRASHED = Failure(
     code="internal_error", message="something went wrong here; it was recorded", status_code=500
 )
-
-
-async def until_left(receive: Receive, attached: Attached) -> None:
-    """Tells the run when the client hangs up."""
-    await until_gone(receive)
-    attached.left()
-
-
-async def until_gone(receive: Receive) -> None:
-    """Returns when the client hangs up."""
-    try:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-    except ClientDisconnect:
-        pass
 
 
 def _part(content: bytes, *, last: bool = False) -> Message:

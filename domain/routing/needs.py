@@ -18,7 +18,8 @@ def needed(body: Mapping[str, Any]) -> frozenset[str]:
         found.add("tools")
     if not _FORMATS.isdisjoint(body) and _asks_for_schema(body):
         found.add(_JSON_SCHEMA)
-    if any(part.get("type") in _VISION for part in _parts(body)):
+    parts = _parts(body)
+    if parts and any(part.get("type") in _VISION for part in parts):
         found.add("vision")
     return frozenset(found) if found else _NONE
 
@@ -45,16 +46,21 @@ def _asks_for_schema(body: Mapping[str, Any]) -> bool:
 
 
 def _messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    lists = [
-        given for given in (body.get("messages"), body.get("input")) if isinstance(given, list)
-    ]
-    return [message for given in lists for message in given if isinstance(message, dict)]
+    found: list[Mapping[str, Any]] = []
+    for field in ("messages", "input"):
+        given = body.get(field)
+        if isinstance(given, list):
+            found += [message for message in given if isinstance(message, dict)]
+    return found
 
 
 def _parts(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    contents = [message.get("content") for message in _messages(body)]
-    lists = [content for content in contents if isinstance(content, list)]
-    return [part for content in lists for part in content if isinstance(part, dict)]
+    found: list[Mapping[str, Any]] = []
+    for message in _messages(body):
+        content = message.get("content")
+        if isinstance(content, list):
+            found.extend(part for part in content if isinstance(part, dict))
+    return found
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -36,9 +36,11 @@ async def hang_up_after(client: Client, body: dict[str, Any], parts: int) -> str
     return job_id
 
 
-async def hang_up_at_once(client: Client, account: Account, engine: RunningEngine) -> str:
+async def hang_up_at_once(
+    client: Client, account: Account, engine: RunningEngine, body: dict[str, Any] = BODY
+) -> str:
     """Sends a request for a whole answer and leaves once the provider has it."""
-    asked = asyncio.create_task(client.post("/v1/chat/completions", BODY))
+    asked = asyncio.create_task(client.post("/v1/chat/completions", body))
     async with asyncio.timeout(10):
         while not engine.upstream.requests:
             await asyncio.sleep(0.01)
@@ -63,11 +65,13 @@ async def test_by_default_the_call_ends_with_the_client_and_what_was_sent_is_pai
     assert (await account.balance())["held_usd"] == "0.00"
 
 
+@pytest.mark.parametrize("size", [10, 300_000])  # the server stops reading within a large body
 async def test_a_client_that_left_before_anything_was_sent_pays_nothing(
-    engine: RunningEngine, account: Account
+    engine: RunningEngine, account: Account, size: int
 ) -> None:
     engine.upstream.default = answer(delay=5)
-    job_id = await hang_up_at_once(account, account, engine)
+    body = {**BODY, "messages": [{"role": "user", "content": "x" * size}]}
+    job_id = await hang_up_at_once(account, account, engine, body)
     job = await account.finished(job_id)
     assert (job["status"], job["cost_usd"]) == ("cancelled", "0.00")
     assert engine.upstream.requests[0].disconnected
