@@ -47,6 +47,8 @@ class AnswerDeltas:
 
         def take(delta: Delta) -> Awaitable[None] | None:
             if self.begun_at is not None:
+                if self._goes_on is None:
+                    return self._on_delta(offer, delta)
                 return self._hand_on(offer, delta)
             self._waiting.append((offer, delta))
             if self._surface.is_content(delta):

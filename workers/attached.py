@@ -23,6 +23,8 @@ from workers.handover import Handover
 from workers.run import JobPorts, Run
 from workers.running import RunningJobs
 
+Batch = Sequence[tuple[OfferRef, Delta]]
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,7 +37,7 @@ class AttachedRun(Run):
         super().__init__(ports, accepted.job_id, worker_id, lease_ms)
         self._accepted = accepted
         self._origin = origin
-        self._deltas: Handover[tuple[OfferRef, Delta]] = Handover()
+        self._deltas: Handover[tuple[OfferRef, Delta]] = Handover(self._count)
         self._surface = SURFACES[accepted.endpoint]
         self._request_body: dict[str, Any] = {}
         # What the client was given of the answer so far.
@@ -69,15 +71,8 @@ class AttachedRun(Run):
             self._over.set()
             self._deltas.close()
 
-    async def deltas(
-        self, silence_seconds: float = 0.0
-    ) -> AsyncIterator[Sequence[tuple[OfferRef, Delta]]]:
-        with self._deltas.listening(silence_seconds):
-            while (given := await self._deltas.take()) is not None:
-                for offer, delta in given:
-                    self._sent_from = offer
-                    self._sent.add(self._surface.added(delta))
-                yield given
+    def deltas(self, silence_seconds: float = 0.0) -> AsyncIterator[Batch]:
+        return self._deltas.batches(silence_seconds)
 
     async def ended(self) -> Ended:
         await self._over.wait()
@@ -98,6 +93,11 @@ class AttachedRun(Run):
 
     def _take(self, offer: OfferRef, delta: Delta) -> Awaitable[None] | None:
         return self._deltas.give((offer, delta))
+
+    def _count(self, given: Batch) -> None:
+        for offer, delta in given:
+            self._sent_from = offer
+            self._sent.add(self._surface.added(delta))
 
     def _answered(self, result: Answered) -> None:
         self._body = result.reply.body

@@ -1,8 +1,7 @@
 """The events of an answer between the run that makes them and the client that reads them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 # When so many wait for a client that reads slowly, its provider is read no further.
@@ -11,15 +10,15 @@ T = TypeVar("T")
 
 
 class Handover(Generic[T]):
-    """One gives, one takes; made in the event loop that both run in."""
+    """One gives, one takes, in one event loop; `taken` gets all that is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Callable[[Sequence[T]], None] = lambda _: None) -> None:
+        self._taken = taken
         self._waiting: list[T] = []
         self._taker: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._is_closed = False
         self._is_abandoned = False
-        self._silence: _Silence | None = None
 
     def give(self, one: T) -> Awaitable[None] | None:
         """Hands `one` over; wait for what is returned, if anything, before giving more."""
@@ -39,38 +38,35 @@ class Handover(Generic[T]):
         self._wake()
 
     def abandon(self) -> None:
-        """Nobody takes any more, and nobody is waited for."""
+        """Nothing more is taken, and nobody waits for that."""
         self._is_abandoned = True
         self._waiting.clear()
         self._make_room()
 
-    @contextmanager
-    def listening(self, silence_seconds: float) -> Iterator[None]:
-        """While one takes: `take` returns after so long at the latest, if it is not 0."""
-        if silence_seconds:
-            self._silence = _Silence(silence_seconds, self._wake)
-        try:
-            yield
-        finally:
-            if self._silence is not None:
-                self._silence.end()
-            self.abandon()
+    async def batches(self, silence_seconds: float = 0.0) -> AsyncGenerator[Sequence[T], None]:
+        """All that was given since the last time, as soon as there is any, until the end.
 
-    async def take(self) -> Sequence[T] | None:
-        """All that was given since the last time, once there is any.
-
-        Nothing after a silence, and None when nothing more comes.
+        Nothing tells of each silence of so long; 0 for never. To be taken once.
         """
-        if not self._waiting and not self._is_closed:
-            self._taker = asyncio.get_running_loop().create_future()
-            await self._taker
-        if self._silence is not None:
-            self._silence.heard()
-        if not self._waiting:
-            return None if self._is_closed else ()
-        taken, self._waiting = self._waiting, []
-        self._make_room()
-        return taken
+        silence = _Silence(silence_seconds, self._wake) if silence_seconds else None
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                if not self._waiting and not self._is_closed:
+                    self._taker = loop.create_future()
+                    await self._taker
+                if silence is not None:
+                    silence.heard()
+                batch, self._waiting = self._waiting, []
+                if not batch and self._is_closed:
+                    return
+                self._make_room()
+                self._taken(batch)
+                yield batch
+        finally:
+            self.abandon()
+            if silence is not None:
+                silence.end()
 
     def _wake(self) -> None:
         if self._taker is not None and not self._taker.done():
