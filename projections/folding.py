@@ -10,6 +10,7 @@ from sqlalchemy import Table
 from domain.event import Event, Recorded
 from domain.ports.event_store import LogEntry, Unreadable
 
+_encode = msgspec.json.Encoder().encode
 Row = dict[str, Any]
 # A table's name, the value of its one-column primary key, and whether the event makes the row.
 RowKey = tuple[str, str, bool]
@@ -96,7 +97,7 @@ def require(rows: Rows, table: str, key: str) -> Row:
 
 def to_json(value: object) -> str:
     """`value` as JSON text; the order of an object's members is kept."""
-    return msgspec.json.encode(value).decode()
+    return _encode(value).decode()
 
 
 def from_json(text: str | None, form: Any = Any) -> Any:
