@@ -31,7 +31,7 @@ class AnswerStream:
         self._waiting: list[bytes] = []
         self._written = 0
         self._moved = asyncio.Event()
-        self._is_over = False
+        self._is_over = self._is_lost = False
 
     def begin(self) -> None:
         """Takes in what goes before the first event."""
@@ -57,6 +57,8 @@ class AnswerStream:
                     await self._streams.end(self._stream_id, self._written)
                     return
         except _LOST as error:
+            self._is_lost = True
+            self._waiting.clear()
             log.warning("answer_stream.lost", stream_id=self._stream_id, error=str(error))
 
     async def _flush(self) -> None:
@@ -67,6 +69,6 @@ class AnswerStream:
             )
 
     def _take_in(self, events: Sequence[Delta]) -> None:
-        if events:
+        if events and not self._is_lost:
             self._waiting.extend(map(_encode, events))
             self._moved.set()

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tests.support.client import Account, Client
 from tests.support.engine import RunningEngine, running_engine
-from tests.support.scripted_provider import USAGE, Seen, chunk
+from tests.support.scripted_provider import USAGE, Seen, answer, chunk
 
 # More than the buffers of all connections on the way hold together.
 CHUNKS, CHUNK_BYTES = 6000, 4000
@@ -62,10 +62,10 @@ async def hasty(tmp_path: Path) -> AsyncIterator[RunningEngine]:
 
 
 @contextmanager
-def asked(client: Client) -> Iterator[socket.socket]:
-    """The connection of a client that has sent a request for a stream and read nothing yet."""
+def asked(client: Client, *, stream: bool = True) -> Iterator[socket.socket]:
+    """The connection of a client that has sent a request and read nothing yet."""
     body = json.dumps(
-        {"model": "alpha", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+        {"model": "alpha", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
     )
     host, port = client.base_url.removeprefix("http://").split(":")
     with socket.socket() as connection:
@@ -127,6 +127,16 @@ async def test_its_answer_is_finished_where_its_key_says_so(hasty: RunningEngine
         assert (job["status"], job["usage"]["source"]) == ("succeeded", "provider")
         assert b"[DONE]" not in await rest(connection)
     assert len(await account.charges(job["id"])) == 1
+
+
+async def test_who_leaves_a_whole_answer_unread_is_given_up_too(hasty: RunningEngine) -> None:
+    account, hasty.upstream.default = await hasty.account(), answer(WORD * 4000)
+    with asked(account, stream=False) as connection:
+        while not hasty.upstream.requests:
+            await asyncio.sleep(0.01)
+        assert (await only_job(account))["status"] == "succeeded"
+        await asyncio.sleep(1.5)
+        assert len(await rest(connection)) < CHUNK_BYTES * 4000
 
 
 async def test_a_slow_client_holds_its_provider_back_and_gets_all_of_the_answer(
