@@ -16,6 +16,8 @@ _SEARCHES = (
     ("tool_calls_details", "search_web", "invocation"),
     ("server_tool_use", "web_search_requests"),
 )
+_SEARCHED_IN = frozenset(path[0] for path in _SEARCHES)
+_NONE: dict[str, Any] = {}
 
 
 class _Counted(msgspec.Struct):
@@ -76,7 +78,8 @@ def parse_usage(usage: object) -> Usage | None:
     if prompt is None:
         return None
     output = _count(usage, "completion_tokens", "output_tokens") or 0
-    asked, told = _details(usage, "prompt", "input"), _details(usage, "completion", "output")
+    asked = _details(usage, "prompt_tokens_details", "input_tokens_details")
+    told = _details(usage, "completion_tokens_details", "output_tokens_details")
     reasoning = _count(told, "reasoning_tokens") or 0
     if reasoning > output:
         # xAI counts the reasoning beside the completion; the total shows it.
@@ -142,12 +145,14 @@ def overlaid(texts: Iterable[str]) -> str:
     return msgspec.json.encode(merged).decode()
 
 
-def _details(usage: dict[str, Any], chat_side: str, other_side: str) -> dict[str, Any]:
-    details = usage.get(f"{chat_side}_tokens_details") or usage.get(f"{other_side}_tokens_details")
-    return details if isinstance(details, dict) else {}
+def _details(usage: dict[str, Any], name: str, other_name: str) -> dict[str, Any]:
+    details = usage.get(name) or usage.get(other_name)
+    return details if isinstance(details, dict) else _NONE
 
 
 def _searches(usage: dict[str, Any]) -> int | None:
+    if _SEARCHED_IN.isdisjoint(usage):
+        return None
     for *path, name in _SEARCHES:
         fields: Any = usage
         for part in path:
@@ -158,6 +163,8 @@ def _searches(usage: dict[str, Any]) -> int | None:
 
 
 def _count(fields: Mapping[str, Any], *names: str) -> int | None:
+    if not fields:
+        return None
     for name in names:
         value = fields.get(name)
         if isinstance(value, int) and 0 <= value <= MAX_TOKENS:
