@@ -46,7 +46,7 @@ class AttachedRun(Run):
         self._is_cut_off = False
         self._body: dict[str, Any] = {}
         self._outcome: Ended | BaseException | None = None
-        self._over = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     async def begin(self) -> None:
         """Records the acceptance and the lease. Raises what the event store refuses."""
@@ -68,14 +68,18 @@ class AttachedRun(Run):
             self._outcome = error
             raise
         finally:
-            self._over.set()
+            for waiting in self._waiting:
+                if not waiting.done():
+                    waiting.set_result(None)
             self._deltas.close()
 
     def deltas(self, silence_seconds: float = 0.0) -> AsyncIterator[Batch]:
         return self._deltas.batches(silence_seconds)
 
     async def ended(self) -> Ended:
-        await self._over.wait()
+        if self._outcome is None:
+            self._waiting.append(asyncio.get_running_loop().create_future())
+            await self._waiting[-1]
         if isinstance(self._outcome, Ended):
             return self._outcome
         raise self._outcome or RunLost(self.job_id)
@@ -83,7 +87,7 @@ class AttachedRun(Run):
     def left(self) -> None:
         """See `Attached.left`."""
         self._deltas.abandon()
-        if self._accepted.on_disconnect == "cancel" and not self._over.is_set():
+        if self._accepted.on_disconnect == "cancel" and self._outcome is None:
             self.stop()
 
     def cut_off(self) -> None:
