@@ -60,8 +60,8 @@ async def admit(
     texts = estimated_input(len(content) - media.size)
     input_tokens = max(texts + media.tokens, wanted.token_ids)
     own_keys = ports.provider_keys.of_account(caller.account_id)
-    first, *others = choices(ports, _inquiry(asked, wanted, input_tokens, job_id, own_keys))
-    every = (first, *others)
+    every = choices(ports, _inquiry(asked, wanted, input_tokens, job_id, own_keys))
+    first, others = every[0], every[1:]
     sealed: Sealed | None = None
     if asked.keep_input:
         sealed = await ports.payloads.seal(caller.account_id, f"{job_id}/input", content)

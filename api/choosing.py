@@ -68,8 +68,9 @@ def choices(ports: ApiPorts, inquiry: Inquiry) -> tuple[Choice, ...]:
     mode = router_mode(inquiry.wanted.model)
     if mode is not None:
         return _routed(ports, inquiry, mode)
-    names = dict.fromkeys([inquiry.wanted.model, *inquiry.asking.fallbacks])
-    first, *others = [_resolved(ports, inquiry, name) for name in names]
+    model = inquiry.wanted.model
+    first = _resolved(ports, inquiry, model)
+    others = [_resolved(ports, inquiry, name) for name in inquiry.asking.fallbacks if name != model]
     chosen = [_choice(ports, inquiry, first)]
     for resolved in others:
         with suppress(InvalidRequest):  # what it cannot take is no reason to refuse the first

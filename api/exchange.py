@@ -76,24 +76,22 @@ class Exchange:
     async def _bounded(self) -> Message:
         if self.has_begun:
             return await self._next()
-        message = await self._in_time()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            raise TooLarge(f"the body is larger than {self._max_bytes} bytes")
-        return message
-
-    async def _in_time(self) -> Message:
         if self._is_late:
             raise HTTPException(408)
         reader = self._reader = asyncio.current_task()
         try:
-            return await self._next()
+            message = await self._receive()
         except asyncio.CancelledError as error:
             if self._was_given_up(reader):
                 raise HTTPException(408) from error
             raise
         finally:
             self._reader = None
+        self.is_unread = message.get("more_body", False)
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise TooLarge(f"the body is larger than {self._max_bytes} bytes")
+        return message
 
     def _was_given_up(self, reader: asyncio.Task[object] | None) -> bool:
         """Whether nobody else has cancelled the reader too."""

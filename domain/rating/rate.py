@@ -48,7 +48,7 @@ def worst_case(input_tokens: int, max_output_tokens: int, offers: Iterable[Price
 
     Raises `ValueError` when there is no offer.
     """
-    return max(_dearest(input_tokens, max_output_tokens, offer) for offer in offers)
+    return max([_dearest(input_tokens, max_output_tokens, offer) for offer in offers])
 
 
 def _lines(usage: Usage, priced: PricedOffer) -> list[RatingLine]:

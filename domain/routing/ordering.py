@@ -83,7 +83,7 @@ class Ordered:
 
     @property
     def offers(self) -> tuple[OfferRef, ...]:
-        return tuple(candidate.offer for candidate in self.candidates)
+        return tuple([candidate.offer for candidate in self.candidates])
 
 
 def order(
