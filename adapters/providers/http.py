@@ -74,7 +74,7 @@ class HttpProvider:
     async def call(self, call: ProviderCall, on_delta: OnDelta | None = None) -> ProviderReply:
         exchange = _Exchange(self._wire, call, on_delta)
         try:
-            with Patience(call.timeouts) as patience:
+            with Patience(call.timeouts, self._session.watch) as patience:
                 request = await self._wire.request(call)
                 async with self._post(request, call) as response:
                     await exchange.take_in(response, patience)

@@ -2,6 +2,8 @@
 
 import aiohttp
 
+from adapters.providers.patience import Watch
+
 
 class HttpSession:
     """Opens the session at its first use within the running loop; `close` ends it.
@@ -11,6 +13,7 @@ class HttpSession:
     """
 
     def __init__(self) -> None:
+        self.watch = Watch()
         self._session: aiohttp.ClientSession | None = None
 
     def get(self) -> aiohttp.ClientSession:
@@ -33,6 +36,7 @@ class HttpSession:
 
     async def close(self) -> None:
         """Closes every connection; the next use opens a new session."""
+        self.watch.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
