@@ -43,6 +43,8 @@ class GroupThread(Generic[Q, A]):
         self._work = work
         self._requests: queue.SimpleQueue[Request[Q] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
+        # What was asked in this turn of the loop.
+        self._asked: list[Request[Q]] = []
         self._closed = False
         # When the group in hand was begun, by the monotonic clock.
         self._began: float | None = None
@@ -59,8 +61,16 @@ class GroupThread(Generic[Q, A]):
         if self.is_stuck:
             raise StoreUnavailable("the event store does not answer")
         answer: asyncio.Future[A] = self._loop.create_future()
-        self._requests.put((asked, answer))
+        if not self._asked:
+            self._loop.call_soon(self._hand_over)
+        self._asked.append((asked, answer))
         return answer
+
+    def _hand_over(self) -> None:
+        """Once a turn of the loop: a thread that is woken for the first takes the lock from it."""
+        requests, self._asked = self._asked, []
+        for request in requests:
+            self._requests.put(request)
 
     @property
     def is_stuck(self) -> bool:
@@ -71,6 +81,7 @@ class GroupThread(Generic[Q, A]):
     async def close(self) -> None:
         """Answers what waits and ends the thread; one that is stuck is left behind."""
         self._closed = True
+        self._hand_over()
         self._requests.put(None)
         await asyncio.to_thread(self._thread.join, None if not self.is_stuck else 0)
 
