@@ -13,12 +13,12 @@ from api.preferences import Asking
 from domain.access.provider_keys.directory import OwnKeys
 from domain.access.provider_keys.ways import keys_at
 from domain.catalog.catalogue import Model, Resolved
-from domain.catalog.events import PriceBookPublished, PricedOffer
+from domain.catalog.events import PriceBookPublished
 from domain.catalog.reach import reach_of
 from domain.errors import InvalidRequest
 from domain.inference.admission import output_limit, output_to_hold
 from domain.inference.events import Endpoint, OfferRef
-from domain.rating.rate import worst_case
+from domain.rating.ceilings import Ceiling, worst_case
 from domain.routing.candidates import Candidate, Preferences, ProviderFacts
 from domain.routing.needs import texts
 from domain.routing.routers import CallableModel, Mode, choose, router_mode
@@ -39,7 +39,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     model: Model
     refs: tuple[OfferRef, ...]
-    sold: Sequence[PricedOffer]
+    sold: Sequence[Ceiling]
     output_tokens: int
     held_tokens: int
     book: PriceBookPublished
@@ -143,8 +143,8 @@ def _choice(ports: ApiPorts, inquiry: Inquiry, resolved: Resolved) -> Choice:
     )
     if not ordered.candidates:
         raise _nobody(model, {left.reason for left in ordered.left_out})
-    prices = resolved.prices
-    sold = [prices[one.provider, one.native_id] for one in ordered.candidates if not one.own_key]
+    all_sold = resolved.ceilings
+    sold = [all_sold[one.provider, one.native_id] for one in ordered.candidates if not one.own_key]
     book = ports.catalogue.price_book(model)
     return Choice(model, ordered.offers, sold, output_tokens, held_tokens, book)
 

@@ -18,6 +18,7 @@ from domain.catalog.price_books import price_book
 from domain.catalog.suggestions import Suggestions
 from domain.errors import InvalidRequest, NotFound
 from domain.inference.events import Endpoint
+from domain.rating.ceilings import Ceiling
 from domain.routing.candidates import Candidate
 
 Strategy = Literal["price", "order"]
@@ -103,9 +104,9 @@ class Resolved:
         return candidates_of(self.offers, model.offers, model.capabilities, model.context_length)
 
     @cached_property
-    def prices(self) -> Mapping[tuple[str, str], PricedOffer]:
-        """The offers by their providers and native ids."""
-        return {(offer.provider, offer.native_id): offer for offer in self.offers}
+    def ceilings(self) -> Mapping[tuple[str, str], Ceiling]:
+        """What each offer can cost, by its provider and native id."""
+        return {(offer.provider, offer.native_id): Ceiling(offer) for offer in self.offers}
 
     def at(self, named: Named) -> "Resolved":
         """The same with the offers that a pin leaves."""

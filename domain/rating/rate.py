@@ -1,6 +1,4 @@
-"""Rating: what usage costs at a price, and what a request can cost at most."""
-
-from collections.abc import Iterable
+"""Rating: what usage costs at a price."""
 
 from domain.billing.events import Dimension, RatingLine
 from domain.catalog.events import PricedOffer, PriceTier
@@ -40,15 +38,6 @@ def rate(usage: Usage, priced: PricedOffer, ceiling_picodollars: int) -> Rating:
 def own_key_rating(usage: Usage) -> Rating:
     """What usage costs that the provider bills the customer for: nothing."""
     return Rating((_line("own_key", usage.input_tokens + usage.output_tokens, 0),), 0)
-
-
-def worst_case(input_tokens: int, max_output_tokens: int, offers: Iterable[PricedOffer]) -> int:
-    """The most that a request can cost, in picodollars: at the dearest offer that may serve it,
-    with every token of the dearest dimension and as many searches as are charged at most.
-
-    Raises `ValueError` when there is no offer.
-    """
-    return max([_dearest(input_tokens, max_output_tokens, offer) for offer in offers])
 
 
 def _lines(usage: Usage, priced: PricedOffer) -> list[RatingLine]:
@@ -111,40 +100,6 @@ def _split(lines: list[RatingLine], whole: Whole, parts: tuple[Part, ...]) -> No
             left -= taken
     lines.append(_line(dimension, left, price))
     lines += apart
-
-
-def _dearest(input_tokens: int, max_output_tokens: int, offer: PricedOffer) -> int:
-    """Input and output may be dearest in different tiers: the bound takes the dearest of each."""
-    dearest_in, dearest_out = _dearest_input(offer), _dearest_output(offer)
-    for tier in offer.tiers:
-        if input_tokens > tier.above_input_tokens:
-            dearest_in = max(dearest_in, _dearest_input(tier))
-            dearest_out = max(dearest_out, _dearest_output(tier))
-    tokens = input_tokens * dearest_in + max_output_tokens * dearest_out
-    return tokens + offer.request_picodollars + _dearest_searches(offer)
-
-
-def _dearest_searches(offer: PricedOffer) -> int:
-    price = offer.search_picodollars
-    return price * most_searches(offer.native_id) if price else 0
-
-
-def _dearest_input(prices: Prices) -> int:
-    return max(
-        prices.input_picodollars,
-        prices.cache_read_picodollars or 0,
-        prices.cache_write_picodollars or 0,
-        prices.cache_write_1h_picodollars or 0,
-        prices.input_audio_picodollars or 0,
-    )
-
-
-def _dearest_output(prices: Prices) -> int:
-    return max(
-        prices.output_picodollars,
-        prices.reasoning_picodollars or 0,
-        prices.output_audio_picodollars or 0,
-    )
 
 
 def _line(dimension: Dimension, quantity: int, unit: int) -> RatingLine:

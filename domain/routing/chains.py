@@ -16,6 +16,8 @@ DEFAULT_CHAIN: tuple[str, ...] = (
     *("featherless", "huggingface", "vercel-ai-gateway", "openrouter", "helicone", "aihubmix"),
     *("anannas", "onerouter"),
 )
+# The place that hosts share which no chain names.
+LAST = len(DEFAULT_CHAIN) + 10
 # The first pattern that a model's id matches decides. The suffixes are OpenRouter's products.
 _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     *((f"*:{suffix}", ("openrouter",)) for suffix in ("free", "exacto", "extended", "nitro")),
@@ -59,8 +61,3 @@ def chain_of(model: str) -> Mapping[str, int]:
     maker = _MAKERS.get(model.partition("/")[0])
     first = family or ((maker,) if maker else ())
     return {name: place for place, name in enumerate(dict.fromkeys((*first, *DEFAULT_CHAIN)))}
-
-
-def tie_break(model: str, provider: str) -> int:
-    """The place of a host for a model; hosts that no chain names share the last."""
-    return chain_of(model).get(provider, len(DEFAULT_CHAIN) + 10)

@@ -28,7 +28,7 @@ from typing import Literal
 from domain.inference.events import OfferRef
 from domain.providers.health import UNMEASURED, OfferHealth
 from domain.routing.candidates import Candidate, LeftOut, Preferences, sift
-from domain.routing.chains import tie_break
+from domain.routing.chains import LAST, chain_of
 from domain.value import value
 
 Strategy = Literal["price", "order", "latency", "throughput", "balanced", "weights"]
@@ -101,9 +101,10 @@ def order(
     if wanted.order:
         places = {provider: place for place, provider in enumerate(wanted.order)}
         ranked.sort(key=lambda one: places.get(one.provider, len(places)))
-    opened = [one for one in kept if one.offer in situation.open]
-    opened.sort(key=lambda one: situation.open[one.offer])
-    return Ordered((*ranked, *opened), left_out, leader)
+    if situation.open:
+        opened = [one for one in kept if one.offer in situation.open]
+        ranked += sorted(opened, key=lambda one: situation.open[one.offer])
+    return Ordered(tuple(ranked), left_out, leader)
 
 
 def _ranked(
@@ -111,7 +112,8 @@ def _ranked(
 ) -> tuple[list[Candidate], OfferRef | None]:
     if situation.strategy == "order" or len(candidates) < 2:
         return list(candidates), situation.leader
-    by_price = sorted(candidates, key=lambda one: (one.price, tie_break(model, one.provider)))
+    places, last = chain_of(model), LAST
+    by_price = sorted(candidates, key=lambda one: (one.price, places.get(one.provider, last)))
     match situation.strategy:
         case "price":
             return by_price, None

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from domain.catalog.events import PricedOffer, PriceTier
 from domain.catalog.searching import MOST, MOST_OF_RESEARCH
 from domain.inference.events import Usage
+from domain.rating.ceilings import Ceiling, worst_case
 from domain.rating.estimate import INLINE_MEDIA_TOKENS, estimated_usage, text_size, tokens_to_hold
-from domain.rating.rate import own_key_rating, rate, worst_case
+from domain.rating.rate import own_key_rating, rate
 
 tokens = st.integers(0, 10**7)
 prices = st.integers(0, 10**9)
@@ -107,7 +108,7 @@ def test_the_worst_case_covers_every_offer(
     asked: int, answered: int, figures: list[tuple[int, int]]
 ) -> None:
     offers = [priced(*figure) for figure in figures]
-    worst = worst_case(asked, answered, offers)
+    worst = worst_case(asked, answered, map(Ceiling, offers))
     usage = Usage(input_tokens=asked, output_tokens=answered)
     assert max(rate(usage, offer, worst).picodollars for offer in offers) == worst
     assert all(len(rate(usage, offer, worst).lines) == 2 for offer in offers)
@@ -204,9 +205,9 @@ def test_searches_are_charged_as_reported_else_as_one(
 
 def test_money_is_held_for_as_many_searches_as_are_charged_at_most() -> None:
     offer = priced(1, 1, search_picodollars=7, request_picodollars=3)
-    assert worst_case(0, 0, [offer]) == 3 + MOST * 7
+    assert Ceiling(offer).of(0, 0) == 3 + MOST * 7
     researching = replace(offer, native_id="deep-research")
-    assert worst_case(0, 0, [researching]) == 3 + MOST_OF_RESEARCH * 7
+    assert Ceiling(researching).of(0, 0) == 3 + MOST_OF_RESEARCH * 7
 
 
 @given(usages, dear_in_many_ways)
@@ -222,7 +223,7 @@ def test_every_token_is_rated_once(usage: Usage, offer: PricedOffer) -> None:
 def test_no_split_of_the_tokens_costs_more_than_the_worst_case(
     usage: Usage, offer: PricedOffer, more_in: int, more_out: int
 ) -> None:
-    worst = worst_case(usage.input_tokens + more_in, usage.output_tokens + more_out, [offer])
+    worst = Ceiling(offer).of(usage.input_tokens + more_in, usage.output_tokens + more_out)
     assert rate(usage, offer, 10**30).picodollars <= worst
 
 
