@@ -68,6 +68,10 @@ class Handling:
     ) -> None:
         self.group = consumer.group
         self._routes: dict[type[Event], Any] = {r.event_type: r.handle for r in consumer.routes}
+        # The event types whose handlers await.
+        self._awaited = frozenset(
+            r.event_type for r in consumer.routes if inspect.iscoroutinefunction(r.handle)
+        )
         self._store = store
         self._clock = clock
         self._lazy = lazy
@@ -80,7 +84,7 @@ class Handling:
         Raises `StoreUnavailable` when a later try can mend it; `progress` has not moved then,
         and what was recorded already is not brought about twice.
         """
-        recording: list[Callable[[], Awaitable[None]]] = []
+        recording: list[Callable[[], Awaitable[bool]]] = []
         awaiting: dict[str, list[Recorded[Event]]] = {}
         for entry in entries:
             if entry.position in progress.seen:
@@ -91,18 +95,18 @@ class Handling:
             handle = self._routes.get(type(entry.event))
             if handle is None:
                 continue
-            if inspect.iscoroutinefunction(handle):
+            if type(entry.event) in self._awaited:
                 awaiting.setdefault(entry.stream, []).append(entry)
                 continue
             record = self._at_once(handle, entry, progress, keep)
             if record is not None:
                 recording.append(record)
         limit = asyncio.Semaphore(MAX_STREAMS)
-        await _all(
+        recorded = await _all(
             *(record() for record in recording),
             *(self._in_order(stream, limit, progress, keep) for stream in awaiting.values()),
         )
-        await self._advance(progress, entries[-1].position, marked=bool(recording or awaiting))
+        await self._advance(progress, entries[-1].position, marked=any(recorded))
 
     async def redrive(self, letter: DeadLetter, source: Log) -> None:
         """Handles a dead letter again and removes it in the same transaction.
@@ -130,7 +134,7 @@ class Handling:
 
     def _at_once(
         self, handle: Any, entry: Recorded[Event], progress: Progress, keep: SetAside
-    ) -> Callable[[], Awaitable[None]] | None:
+    ) -> Callable[[], Awaitable[bool]] | None:
         """Calls a handler that returns at once; what is to be recorded of it, if anything."""
         try:
             outcome = handle(entry)
@@ -145,22 +149,26 @@ class Handling:
         limit: asyncio.Semaphore,
         progress: Progress,
         keep: SetAside,
-    ) -> None:
+    ) -> bool:
+        """Handles the events of one stream; whether anything was recorded of them."""
+        is_recorded = False
         async with limit:
             for entry in stream:
                 try:
                     outcome = await self._routes[type(entry.event)](entry)
                 except Exception as error:
                     _raise_if_transient(error)
-                    await self._bury(progress, keep, entry, repr(error))
+                    is_recorded = await self._bury(progress, keep, entry, repr(error))
                 else:
                     if outcome.writes:
-                        await self._record(progress, entry, outcome)
+                        is_recorded = await self._record(progress, entry, outcome)
+        return is_recorded
 
-    async def _record(self, progress: Progress, entry: Recorded[Event], outcome: Outcome) -> None:
+    async def _record(self, progress: Progress, entry: Recorded[Event], outcome: Outcome) -> bool:
         """Records one outcome with its inbox row."""
         mark = Mark(progress.mark, 0, (entry.position,))
         await self._append_new(Append(_origin(self.group, entry), outcome.writes, mark=mark))
+        return True
 
     async def _append_new(self, append: Append) -> None:
         """Appends what is not there yet.
@@ -178,7 +186,7 @@ class Handling:
             else:
                 return
 
-    async def _bury(self, progress: Progress, keep: SetAside, entry: LogEntry, error: str) -> None:
+    async def _bury(self, progress: Progress, keep: SetAside, entry: LogEntry, error: str) -> bool:
         """Sets an event aside that can never be handled, with its bytes and the error."""
         name = entry.event_name if isinstance(entry, Unreadable) else entry.event.event_name
         log.error("consumer.dead_letter", group=self.group, position=entry.position, error=error)
@@ -191,6 +199,7 @@ class Handling:
                 dead_letters=(letter,),
             )
         )
+        return True
 
     async def _advance(self, progress: Progress, position: int, *, marked: bool) -> None:
         """Moves the position; a batch with nothing in it is marked with a later one."""
@@ -212,11 +221,13 @@ class Handling:
         return system_origin(HOUSE_ACCOUNT, self.group, f"consumer:{self.group}")
 
 
-async def _all(*work: Awaitable[None]) -> None:
+async def _all(*work: Awaitable[bool]) -> list[bool]:
     """Waits for all of it, also when a part fails, so that nothing goes on behind our back."""
-    for result in await asyncio.gather(*work, return_exceptions=True):
+    results = await asyncio.gather(*work, return_exceptions=True) if work else []
+    for result in results:
         if isinstance(result, BaseException):
             raise result
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def _raise_if_transient(error: Exception) -> None:

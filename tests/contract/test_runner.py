@@ -143,6 +143,21 @@ async def test_a_restart_goes_on_behind_what_was_handled(store: SqliteEventStore
     assert (seen, store.log.head()) == ([], head + 1)
 
 
+async def test_events_that_bring_nothing_about_are_marked_with_later_ones(
+    store: SqliteEventStore,
+) -> None:
+    async def handle(recorded: Recorded[JobAccepted]) -> Outcome:
+        return NOTHING
+
+    await fill(store, 3)
+    async with following(runner(store, handle)) as subject:
+        await caught_up(subject, store)
+        assert await store.checkpoint("test") == Checkpoint(0, frozenset())
+        await fill_more(store, 500)
+        await caught_up(subject, store)
+        assert (await store.checkpoint("test")).watermark > 3
+
+
 async def test_what_is_in_the_inbox_is_not_handled_again(store: SqliteEventStore) -> None:
     await fill(store, 3)
     seen: list[int] = []
