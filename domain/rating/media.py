@@ -5,7 +5,7 @@ A photograph of a megabyte is read as a thousand tokens or two, and so is one of
 only holds the address.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +48,17 @@ def media_in(body: Mapping[str, Any]) -> Media:
     rest: list[Any] = [body[field] for field in _FIELDS if field in body]
     while rest:
         one = rest.pop()
+        values: Iterable[Any] = ()
         if isinstance(one, list):
-            rest += [item for item in one if isinstance(item, _CONTAINERS)]
+            values = one
         elif isinstance(one, dict) and one.get("type") != _TOOL_USE:
+            values = one.values()
             if not _NAMED.isdisjoint(one):
                 found = sum(_media_of(one), found)
-                one = {name: value for name, value in one.items() if name not in _NESTED}
-            rest += [value for value in one.values() if isinstance(value, _CONTAINERS)]
+                values = [value for name, value in one.items() if name not in _NESTED]
+        for value in values:
+            if isinstance(value, _CONTAINERS):
+                rest.append(value)  # noqa: PERF401 - a comprehension for each part takes longer
     return found
 
 
