@@ -8,12 +8,13 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from api.answers import answered, refused, streamed_whole
+from api.answers import JOB_ID, answered, refused, streamed_whole
 from api.auth import Caller, ports_of, require_still_valid
 from api.client import Client, client_of
 from api.histories import require_content
 from api.idempotency import REPLAYED, require_same
 from api.ports import ApiPorts
+from api.waited import waited
 from domain.errors import NotFound
 from domain.event import Event, Recorded
 from domain.execute import fold
@@ -89,17 +90,34 @@ async def replay(
     Raises `IdempotencyMismatch` when it was another request, and `NotFound` when its answer was
     not kept, or was deleted.
     """
-    ports, accepted = ports_of(request), _require_same_input(made, input_hash)
+    accepted = _require_same_input(made, input_hash)
+    making = _replayed(request, caller, made, accepted, body if stream else None)
+    silence_seconds = ports_of(request).limits.stream_keep_alive_seconds
+    if not stream or not silence_seconds:
+        return await making
+    headers = {JOB_ID: accepted.job_id, **REPLAYED}
+    return await waited(request, accepted.endpoint, making, silence_seconds, headers)
+
+
+async def _replayed(
+    request: Request,
+    caller: Caller,
+    made: History,
+    accepted: JobAccepted,
+    streamed: Mapping[str, Any] | None,
+) -> Response:
+    """The same, as a stream where the body that asks for one is `streamed`."""
+    ports = ports_of(request)
     ended = await _when_ended(ports, caller, accepted.job_id, client_of(request))
     if not isinstance(ended, JobCompleted):
         return refused(request, accepted.job_id, failure_told(ended), REPLAYED)
     if ended.output is None:
         raise NotFound("the answer was not kept", code="result_not_kept")
     plain = await ports.payloads.open(caller.account_id, ended.output)
-    if not stream:
+    if streamed is None:
         return answered(accepted, ended, plain, REPLAYED)
     head = head_of(accepted, made[0].recorded_at)
-    return streamed_whole(accepted, ended, body, head, msgspec.json.decode(plain), REPLAYED)
+    return streamed_whole(accepted, ended, streamed, head, msgspec.json.decode(plain), REPLAYED)
 
 
 async def _when_ended(ports: ApiPorts, caller: Caller, job_id: str, client: Client) -> Any:

@@ -60,9 +60,11 @@ async def anthropic(account: Account) -> AsyncIterator[AsyncAnthropic]:
         yield client
 
 
-async def raw(account: Account, path: str, body: dict[str, Any]) -> tuple[Any, list[bytes]]:
+async def raw(
+    account: Account, path: str, body: dict[str, Any], **more: str
+) -> tuple[Any, list[bytes]]:
     """The reply's head, and every part of its stream with what ends it."""
-    headers = {"authorization": f"Bearer {account.api_key}"}
+    headers = {"authorization": f"Bearer {account.api_key}", **more}
     url = account.base_url + path
     async with (
         aiohttp.ClientSession() as session,
@@ -254,3 +256,39 @@ async def test_a_key_that_ends_gets_no_more_of_a_silent_stream(
         await asyncio.sleep(KEEP_ALIVE_SECONDS * 1.5)
         await account.post(f"/v1/keys/{made.json['key']['id']}/revoke")
         assert b'"code":"api_key_revoked"' in (await asked).body
+
+
+async def test_a_request_that_waits_for_an_earlier_one_shows_that_it_stands_too(
+    engine: RunningEngine, account: Account
+) -> None:
+    engine.upstream.default = stream(words("one two"), delay=SILENT_SECONDS)
+    key = {"idempotency-key": "order-7"}
+    path = "/v1/chat/completions"
+    replies = await asyncio.gather(*(raw(account, path, CHAT, **key) for _ in range(2)))
+    for response, parts in replies:
+        assert response.status == 200
+        assert parts.count(COMMENT) >= 2
+        assert parts[-1] == b"data: [DONE]\n\n"
+        assert b"".join(parts).count(b'"finish_reason":"stop"') == 1
+    again = [response.headers.get("idempotent-replayed") for response, _ in replies]
+    assert again.count("true") == 1
+    assert len(engine.upstream.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "last"),
+    [
+        ("/v1/chat/completions", CHAT, b"data: [DONE]\n\n"),
+        ("/v1/responses", {"model": "alpha", "input": "Say hello."}, b"event: error\n"),
+        ("/v1/messages", MESSAGE, b"event: error\n"),
+    ],
+)
+async def test_and_is_told_a_failure_in_its_stream(
+    engine: RunningEngine, account: Account, path: str, body: dict[str, Any], last: bytes
+) -> None:
+    engine.upstream.default = failed_after(SILENT_SECONDS, 400)
+    key = {"idempotency-key": "order-7"}
+    replies = await asyncio.gather(*(raw(account, path, body, **key) for _ in range(2)))
+    [parts] = [told for head, told in replies if head.headers.get("idempotent-replayed")]
+    assert b"invalid_request" in b"".join(parts)
+    assert parts[-1].startswith(last)
