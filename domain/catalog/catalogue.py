@@ -30,6 +30,7 @@ KIND_OF_ENDPOINT: Mapping[Endpoint, ModelKind] = {
     "/v1/messages": "chat",
     "/v1/responses": "chat",
 }
+_SERVED = frozenset(KIND_OF_ENDPOINT.values())
 # Longer names are cut before they are compared or shown; no model is called so.
 MAX_NAME_LENGTH = 120
 _NOBODY: frozenset[str] = frozenset()
@@ -76,7 +77,7 @@ class Model:
     @property
     def is_served(self) -> bool:
         """Whether there is an endpoint for its kind."""
-        return self.kind in KIND_OF_ENDPOINT.values()
+        return self.kind in _SERVED
 
     def _is_meant(self, price: int | None) -> bool:
         return price is not None and (self.free or price > 0)
@@ -93,7 +94,7 @@ class Resolved:
     offers: tuple[PricedOffer, ...]
     pinned: str | None = None
 
-    @property
+    @cached_property
     def is_callable(self) -> bool:
         return bool(self.offers) and self.model.is_served
 
