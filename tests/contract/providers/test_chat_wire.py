@@ -76,6 +76,16 @@ async def test_one_connection_serves_call_after_call(
     assert len({seen.peer for seen in upstream.requests}) == 1
 
 
+async def test_a_large_request_arrives_as_a_small_one_does(
+    upstream: ScriptedProvider, wire: HttpProvider
+) -> None:
+    for size in (10, 3 * 2**20):
+        await wire.call(chat(user="x" * size))
+    small, large = upstream.requests
+    assert len(large.body["user"]) == 3 * 2**20
+    assert {name.lower() for name in small.headers} == {name.lower() for name in large.headers}
+
+
 # What comes back.
 
 
