@@ -112,7 +112,7 @@ async def test_read_models_verify_and_are_rebuilt_beside_the_engine(
 
 
 async def test_a_changed_row_of_a_read_model_is_named(data: str) -> None:
-    execute(Path(data) / "read_models.db", "UPDATE jobs_v2_g1 SET model = 'acme/other'")
+    execute(Path(data) / "read_models.db", "UPDATE jobs_v3_g1 SET model = 'acme/other'")
     done = await invoke("projections", "verify", "--data", data)
     assert done.exit_code == 1
     assert "model: 'acme/other', replayed 'acme/alpha'" in done.stdout

@@ -106,10 +106,10 @@ async def test_rows_that_could_not_be_read_are_not_taken_for_missing(
     log.append(ACCOUNT, "job_1", CancelRequested(job_id="job_1"))
     async with opened(database_url) as successor:
         generations = await successor.generations()
-        execute(database_url, "ALTER TABLE read_model_jobs_v2_g1.jobs RENAME TO away")
+        execute(database_url, "ALTER TABLE read_model_jobs_v3_g1.jobs RENAME TO away")
         with pytest.raises(ReadModelUnavailable):
             await successor.apply(generations, log.entries)
-        execute(database_url, "ALTER TABLE read_model_jobs_v2_g1.away RENAME TO jobs")
+        execute(database_url, "ALTER TABLE read_model_jobs_v3_g1.away RENAME TO jobs")
         assert {g.error for g in await successor.apply(generations, log.entries)} == {None}
     assert await is_replay(read_models, log)
 
