@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.providers.http import HttpProvider
-from adapters.providers.own_timeouts import OwnTimeouts, TimedProvider
+from adapters.providers.own_timeouts import OwnTimeouts, Thinking, TimedProvider
 from adapters.providers.session import HttpSession
 from adapters.providers.simulator import Simulator
 from domain.catalog.catalogue import Catalogue, Model
@@ -84,5 +84,13 @@ def build_provider(
         simulated = settings.simulator
         return Simulator(clock, latency_seconds=simulated.latency, fault_rate=simulated.fault_rate)
     adapter = HttpProvider(session, build_wire(provider))
+    thinking = Thinking(_silent_models(provider), settings.attempts.thinking_timeout)
     own = provider.timeouts
-    return adapter if own is None else TimedProvider(adapter, OwnTimeouts(**own.model_dump()))
+    if own is None and not thinking.patterns:
+        return adapter
+    return TimedProvider(adapter, thinking, OwnTimeouts(**(own.model_dump() if own else {})))
+
+
+def _silent_models(provider: ProviderSettings) -> tuple[str, ...]:
+    facts = provider.facts
+    return () if facts is None else facts.silent

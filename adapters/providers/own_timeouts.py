@@ -1,6 +1,8 @@
-"""A provider whose calls have timeouts of their own: one that starts slowly, or must be fast."""
+"""Providers whose calls have timeouts of their own, and models that are silent while they think."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from domain.ports.provider import CallTimeouts, OnDelta, Provider, ProviderCall, ProviderReply
 
@@ -24,13 +26,36 @@ class OwnTimeouts:
         )
 
 
-class TimedProvider:
-    """See `domain.ports.provider.Provider`: another one, with timeouts of its own."""
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """Models, by patterns of their native ids, that may show nothing for `seconds`."""
 
-    def __init__(self, provider: Provider, timeouts: OwnTimeouts) -> None:
+    patterns: Sequence[str]
+    seconds: float
+
+    def of(self, native_id: str, timeouts: CallTimeouts) -> CallTimeouts:
+        """The timeouts of a call of this model; none becomes shorter."""
+        if not any(fnmatchcase(native_id, pattern) for pattern in self.patterns):
+            return timeouts
+        return CallTimeouts(
+            connect=timeouts.connect,
+            first_byte=max(self.seconds, timeouts.first_byte),
+            chunk=max(self.seconds, timeouts.chunk),
+            total=timeouts.total,
+        )
+
+
+class TimedProvider:
+    """See `domain.ports.provider.Provider`: another one, with timeouts of its own.
+
+    What the operator set comes before what is known of models that think.
+    """
+
+    def __init__(self, provider: Provider, thinking: Thinking, own: OwnTimeouts) -> None:
         self._provider = provider
-        self._timeouts = timeouts
+        self._thinking = thinking
+        self._own = own
 
     async def call(self, call: ProviderCall, on_delta: OnDelta | None = None) -> ProviderReply:
-        timed = replace(call, timeouts=self._timeouts.of(call.timeouts))
-        return await self._provider.call(timed, on_delta)
+        timeouts = self._own.of(self._thinking.of(call.native_id, call.timeouts))
+        return await self._provider.call(replace(call, timeouts=timeouts), on_delta)

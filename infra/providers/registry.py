@@ -90,6 +90,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     - `region`: where it runs unless told otherwise: "self" is the operator's own machine,
       "customer" what the customer chose at the provider. Only with `resident` is that promised.
     - `batch`: what a batch costs of the usual price.
+    - `silent`: the models (patterns of their names) that show nothing while they think.
     - `reasoning_field`: where it wants earlier reasoning back; `cache_marks`: it takes
       `cache_control` in chat messages.
     """
@@ -112,6 +113,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     defaults: Mapping[str, str] = {}
     pin: Pin | None = None
     quirks: ChatQuirks = NO_QUIRKS
+    silent: tuple[str, ...] = ()
     reasoning_field: str | None = None
     cache_marks: bool = False
     models: ModelsFacts | None = None

@@ -73,6 +73,11 @@ class AttemptSettings(Section):
         default=30.0, description="From the request to the first byte."
     )
     chunk_timeout: Duration = Field(default=30.0, description="Between two parts of a stream.")
+    thinking_timeout: Duration = Field(
+        default=180.0,
+        description="In place of the two before it, where it is longer, for models that are known "
+        "to show nothing while they think.",
+    )
     total_timeout: Duration = Field(default=600.0, description="For the whole call.")
     max_attempts: int = Field(
         default=6, ge=1, le=100, description="Calls of one job, over all offers."
