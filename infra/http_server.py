@@ -48,6 +48,7 @@ class _Protocol(HttpToolsProtocol):
 
     write_timeout: float
     _giving_up: TimerHandle | None = None
+    _unread = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -60,30 +61,42 @@ class _Protocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._giving_up = self.loop.call_later(self.write_timeout, self._give_up)
+        self._watch()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_waiting()
+        if not self.cycle.response_complete:
+            self._stop_watching()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # What is left of the last reply no pause tells of, were it the end of the connection.
+        if self.transport.get_write_buffer_size():
+            self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
         super().connection_lost(exc)
+        self._stop_watching()
         self._other_end.leave()
 
-    def timeout_keep_alive_handler(self) -> None:
-        # The end of its last reply, which nobody has read since.
-        if self.transport.get_write_buffer_size():
+    def _watch(self) -> None:
+        self._stop_watching()
+        self._unread = self.transport.get_write_buffer_size()
+        self._giving_up = self.loop.call_later(self.write_timeout, self._look)
+
+    def _look(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        if unread == self._unread:
             self._give_up()
-        else:
-            super().timeout_keep_alive_handler()
+        elif unread:  # it reads, however slowly
+            self._watch()
 
     def _give_up(self) -> None:
         log.info("client.stopped_reading", client=self.client and self.client[0])
         # To close it would wait until the rest is read.
         self.transport.abort()
 
-    def _stop_waiting(self) -> None:
+    def _stop_watching(self) -> None:
         if self._giving_up is not None:
             self._giving_up.cancel()
             self._giving_up = None
