@@ -1,6 +1,7 @@
 """The runner of the embedded log: decode → skip if seen → handle → record → go on."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -12,6 +13,9 @@ from domain.ports.event_store import DeadLetter, EventStore
 from domain.ports.log import Log
 
 RETRY_SECONDS = (0.05, 0.2, 1.0, 5.0)
+# What brought nothing about is marked within so long. What is not marked is handled again after a
+# crash, when it may bring something about: an endpoint that was off by then is on again.
+MARK_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +27,9 @@ class Runner:
         self._handling = Handling(consumer, store, clock)
         self._source = source
         self._store = store
+        self._clock = clock
+        # When all that was handled was last found to be marked (monotonic).
+        self._marked_at = clock.monotonic()
         self._progress = Progress(consumer.group)
         self._stopping = asyncio.Event()
         self._waiting: asyncio.Future[None] | None = None
@@ -37,7 +44,7 @@ class Runner:
         return self._handling.group
 
     async def run(self) -> None:
-        """Follows the log; returns after `stop` once the batch in hand is recorded."""
+        """Follows the log; returns after `stop` once all that was handled is marked."""
         failures, resumed = 0, False
         while not self._stopping.is_set():
             try:
@@ -51,6 +58,8 @@ class Runner:
                 log.warning("consumer.waiting", group=self.group, error=str(error), delay=delay)
                 failures += 1
                 await self._pause(delay)
+        with suppress(StoreUnavailable):
+            await self._handling.mark(self._progress)
 
     def stop(self) -> None:
         """Ends `run` after the batch in hand."""
@@ -71,13 +80,26 @@ class Runner:
             await self._handling.handle(entries, self._progress)
         else:
             await self._wait()
+        await self._mark_in_time()
+
+    async def _mark_in_time(self) -> None:
+        now = self._clock.monotonic()
+        if not self._is_marked:
+            if now - self._marked_at < MARK_SECONDS:
+                return
+            await self._handling.mark(self._progress)
+        self._marked_at = now
+
+    @property
+    def _is_marked(self) -> bool:
+        return self._progress.position <= self._progress.marked
 
     async def _wait(self) -> None:
         if self._stopping.is_set():
             return
         self._waiting = asyncio.ensure_future(self._source.wait(self.position))
         try:
-            await asyncio.wait((self._waiting,))
+            await asyncio.wait((self._waiting,), timeout=None if self._is_marked else MARK_SECONDS)
         finally:
             self._waiting.cancel()
 

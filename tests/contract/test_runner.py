@@ -158,6 +158,37 @@ async def test_events_that_bring_nothing_about_are_marked_with_later_ones(
         assert (await store.checkpoint("test")).watermark > 3
 
 
+async def test_what_brought_nothing_about_is_not_handled_again_after_a_stop(
+    store: SqliteEventStore,
+) -> None:
+    seen: list[int] = []
+
+    async def handle(recorded: Recorded[JobAccepted]) -> Outcome:
+        seen.append(recorded.position)
+        return NOTHING
+
+    await fill(store, 3)
+    for _ in range(2):
+        async with following(runner(store, handle)) as subject:
+            await caught_up(subject, store)
+    assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize("jobs", [1, 400], ids=["quiet", "steady"])
+async def test_what_brought_nothing_about_is_marked_soon(
+    store: SqliteEventStore, jobs: int
+) -> None:
+    """Else a crash would have it handled again, when it may bring something about."""
+    async with following(runner(store, seen_by([]))), asyncio.timeout(20):
+        for number in range(jobs):
+            await write(store, job_id(number), accepted(number))
+            await asyncio.sleep(0.01)
+            if (await store.checkpoint("test")).watermark:
+                return
+        while not (await store.checkpoint("test")).watermark:
+            await asyncio.sleep(0.01)
+
+
 async def test_what_is_in_the_inbox_is_not_handled_again(store: SqliteEventStore) -> None:
     await fill(store, 3)
     seen: list[int] = []
