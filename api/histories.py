@@ -11,6 +11,7 @@ from domain.event import Event, Recorded
 from domain.execute import fold
 from domain.ids import Kind, is_id
 from domain.inference.state import Job, evolve
+from domain.sealed import Sealed
 
 # How long a wait goes on before it asks again whether its key still holds.
 KEY_CHECK_SECONDS = 0.5
@@ -60,6 +61,19 @@ def require_content(job: Job) -> None:
     """Raises `NotFound` when what was asked and answered was deleted."""
     if job.content_deleted:
         raise NotFound("what was asked and answered was deleted", code="content_deleted")
+
+
+async def content_of(ports: ApiPorts, account_id: str, job: Job, sealed: Sealed) -> bytes:
+    """What was asked of the job, or answered.
+
+    Raises `PayloadErased`, and `NotFound` when it was deleted, were it while it was read.
+    """
+    require_content(job)
+    try:
+        return await ports.payloads.open(account_id, sealed)
+    except ValueError:
+        require_content(folded(await ports.store.read_stream(job.job_id)))
+        raise
 
 
 def folded(history: History) -> Job:

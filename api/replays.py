@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.answers import JOB_ID, answered, refused, streamed_whole
 from api.auth import Caller, ports_of, require_still_valid
 from api.client import Client, client_of
-from api.histories import require_content
+from api.histories import content_of, require_content
 from api.idempotency import REPLAYED, require_same
 from api.ports import ApiPorts
 from api.waited import waited
@@ -26,7 +26,7 @@ from domain.inference.events import (
     JobCompleted,
     JobFailed,
 )
-from domain.inference.state import evolve
+from domain.inference.state import Job, evolve
 from domain.inference.view import failure_told, head_of
 
 History = tuple[Recorded[Event], ...]
@@ -108,20 +108,22 @@ async def _replayed(
 ) -> Response:
     """The same, as a stream where the body that asks for one is `streamed`."""
     ports = ports_of(request)
-    ended = await _when_ended(ports, caller, accepted.job_id, client_of(request))
+    job = await _when_ended(ports, caller, accepted.job_id, client_of(request))
+    ended = job.ended
+    assert ended is not None  # noqa: S101 - said by `_when_ended`
     if not isinstance(ended, JobCompleted):
         return refused(request, accepted.job_id, failure_told(ended), REPLAYED)
     if ended.output is None:
         raise NotFound("the answer was not kept", code="result_not_kept")
-    plain = await ports.payloads.open(caller.account_id, ended.output)
+    plain = await content_of(ports, caller.account_id, job, ended.output)
     if streamed is None:
         return answered(accepted, ended, plain, REPLAYED)
     head = head_of(accepted, made[0].recorded_at)
     return streamed_whole(accepted, ended, streamed, head, msgspec.json.decode(plain), REPLAYED)
 
 
-async def _when_ended(ports: ApiPorts, caller: Caller, job_id: str, client: Client) -> Any:
-    """The terminal event. Raises `Unauthenticated` when the caller's key ends before,
+async def _when_ended(ports: ApiPorts, caller: Caller, job_id: str, client: Client) -> Job:
+    """The job once it has ended. Raises `Unauthenticated` when the caller's key ends before,
     `ClientDisconnect` when nobody waits any more, and `NotFound` when the answer was deleted.
     """
     async with ports.watch.watching(job_id) as moved:
@@ -134,13 +136,13 @@ async def _when_ended(ports: ApiPorts, caller: Caller, job_id: str, client: Clie
 
 async def _ended(
     ports: ApiPorts, caller: Caller, job_id: str, client: Client, moved: asyncio.Event
-) -> Any:
+) -> Job:
     while True:
         moved.clear()
         job = fold(await ports.store.read_stream(job_id), evolve)
         if job is not None and job.ended is not None:
             require_content(job)
-            return job.ended
+            return job
         if client.is_gone:
             raise ClientDisconnect
         try:

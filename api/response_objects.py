@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from api.histories import History, folded, history_of, require_content
+from api.histories import History, content_of, folded, history_of
 from api.ports import ApiPorts
 from domain.dialects.responses.answers import failed_object, response_object
 from domain.dialects.responses.items import item_objects
@@ -48,9 +48,8 @@ def _missing(response_id: str) -> NotFound:
 
 async def asked_of(ports: ApiPorts, account_id: str, job: Job) -> dict[str, Any]:
     """The body that a response answers. Raises `PayloadErased`, and `NotFound` once deleted."""
-    require_content(job)
     assert job.accepted.input is not None  # noqa: S101 - said by `response_history`
-    plain = await ports.payloads.open(account_id, job.accepted.input)
+    plain = await content_of(ports, account_id, job, job.accepted.input)
     body: dict[str, Any] = msgspec.json.decode(plain)
     return body
 
@@ -72,7 +71,7 @@ async def told(
             running = job.status == "running"
             return response_object(asked, head, "in_progress" if running else "queued")
         case JobCompleted(output=output) if output is not None:
-            plain = await ports.payloads.open(account_id, output)
+            plain = await content_of(ports, account_id, job, output)
             body: dict[str, Any] = msgspec.json.decode(plain)
             if body["status"] == "completed":
                 body["completed_at"] = history[-1].recorded_at // 1000

@@ -9,7 +9,15 @@ from starlette.responses import Response, StreamingResponse
 
 from api.auth import Caller, Ports, authenticate, ports_of, require
 from api.errors import error_response, failure_response
-from api.histories import History, folded, history_of, history_when_ended, moves, require_content
+from api.histories import (
+    History,
+    content_of,
+    folded,
+    history_of,
+    history_when_ended,
+    moves,
+    require_content,
+)
 from api.paging import PageQuery
 from api.ports import ApiPorts
 from api.reads import answer
@@ -79,7 +87,7 @@ async def get_result(job_id: str, request: Request, caller: JobCaller, ports: Po
     if isinstance(job.ended, JobCompleted):
         if job.ended.output is None:
             raise NotFound("the answer was not kept", code="result_not_kept")
-        plain = await ports.payloads.open(caller.account_id, job.ended.output)
+        plain = await content_of(ports, caller.account_id, job, job.ended.output)
         headers = {
             "x-gatewayz-job-id": job_id,
             "x-gatewayz-provider": job.ended.provider,

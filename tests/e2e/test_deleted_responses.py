@@ -7,9 +7,11 @@ from typing import Any
 import openai
 import pytest
 
+from api.histories import content_of, folded
+from domain.errors import NotFound
 from domain.event import Recorded, system_origin
 from domain.ids import HOUSE_ACCOUNT
-from domain.inference.events import ContentDeleted
+from domain.inference.events import ContentDeleted, JobCompleted
 from domain.ports.event_store import Append, StreamWrite
 from projections.invariants import violations
 from tests.support.client import Account
@@ -159,6 +161,23 @@ async def test_a_deletion_that_broke_off_is_completed_by_the_next(
     assert (await account.get(f"/v1/jobs/{job_id}/result")).status == 404
     await official.responses.delete(response.id)
     assert blobs(engine) == []
+
+
+async def test_who_reads_it_at_that_moment_is_told_too(
+    official: openai.AsyncOpenAI, account: Account, engine: RunningEngine
+) -> None:
+    engine.upstream.default = answer(LONG)
+    response = await made(official, input=LONG)
+    ports = engine.engine.ports
+    history = await ports.store.read_stream(job_of(response.id))
+    job, account_id = folded(history), history[0].account_id
+    await official.responses.delete(response.id)
+    assert isinstance(job.ended, JobCompleted)
+    for sealed in (job.accepted.input, job.ended.output):
+        assert sealed is not None
+        with pytest.raises(NotFound) as missing:
+            await content_of(ports, account_id, job, sealed)
+        assert missing.value.code == "content_deleted"
 
 
 async def _record_deletion(engine: RunningEngine, job_id: str, version: int) -> None:
