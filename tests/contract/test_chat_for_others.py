@@ -42,13 +42,6 @@ async def upstream() -> AsyncIterator[ScriptedProvider]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[HttpSession]:
-    opened = HttpSession()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 def wire(upstream: ScriptedProvider, session: HttpSession) -> HttpProvider:
     return HttpProvider(session, OpenAIChatWire(upstream.base_url, "sk-test"))
 

@@ -43,13 +43,6 @@ def credentials(account: str, upstream: ScriptedGemini) -> str:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[HttpSession]:
-    opened = HttpSession()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 def wire(upstream: ScriptedGemini, session: HttpSession, credentials: str) -> HttpProvider:
     vertex = VertexWire(None, "europe-west4", credentials, base_url=upstream.url)
     return HttpProvider(session, vertex)

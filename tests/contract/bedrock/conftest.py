@@ -17,12 +17,5 @@ async def upstream() -> AsyncIterator[ScriptedUpstream]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[HttpSession]:
-    opened = HttpSession()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 def bedrock(upstream: ScriptedUpstream, session: HttpSession) -> HttpProvider:
     return provider(upstream, session, KEY)
