@@ -42,6 +42,13 @@ def test_others_do_not() -> None:
         ("openai", "gpt-5-mini"),
         ("openrouter", "openai/gpt-5"),
         ("google-vertex", "google/gemini-2.5-pro"),
+        ("google-vertex", "xai/grok-4.20-reasoning"),
+        ("azure-openai", "grok-4-20-reasoning"),
+        ("bedrock", "global.openai.gpt-5.5"),
+        ("databricks", "databricks-gpt-5-mini"),
+        ("deepinfra", "google/gemini-2.5-pro"),
+        ("near", "openai/o3"),
+        ("perplexity", "openai/gpt-5"),
     ],
 )
 def test_they_are_known(provider: str, native_id: str) -> None:
