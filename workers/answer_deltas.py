@@ -5,7 +5,7 @@ leaves no trace. What was shown cannot be taken back: after it, another attempt 
 there.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any
 
 from domain.dialects.surface import Body, Delta, GoesOn, Surface
@@ -19,7 +19,8 @@ OnDelta = Callable[[OfferRef, Delta], Awaitable[None] | None]
 
 
 class AnswerDeltas:
-    """Hands the events of an answer on; `begun_at` is when the first of it came (monotonic).
+    """Hands the events of an answer on; `begun_at` is when the first of it came (monotonic), and
+    `held_up_seconds` is how long an attempt's provider was not read because its client was slow.
 
     With `prefill` another attempt may go on from what was shown, where its surface can.
     """
@@ -36,6 +37,7 @@ class AnswerDeltas:
         self._said: list[str] | None = None if self._goes_on is None else []
         self._before = ""
         self.begun_at: float | None = None
+        self.held_up_seconds = 0.0
 
     @property
     def has_begun(self) -> bool:
@@ -44,12 +46,13 @@ class AnswerDeltas:
     def attempt(self, offer: OfferRef) -> OnProviderDelta:
         """What gets the events of one attempt; those that an earlier one left are forgotten."""
         self._waiting.clear()
+        self.held_up_seconds = 0.0
 
         def take(delta: Delta) -> Awaitable[None] | None:
             if self.begun_at is not None:
-                if self._goes_on is None:
-                    return self._on_delta(offer, delta)
-                return self._hand_on(offer, delta)
+                hand_on = self._on_delta if self._goes_on is None else self._hand_on
+                room = hand_on(offer, delta)
+                return None if room is None else _Room(room, self._clock, self._held_up)
             self._waiting.append((offer, delta))
             if self._surface.is_content(delta):
                 self.finish()
@@ -77,6 +80,9 @@ class AnswerDeltas:
             return body
         return self._goes_on.joined(self._before, body)
 
+    def _held_up(self, seconds: float) -> None:
+        self.held_up_seconds += seconds
+
     def _hand_on(self, offer: OfferRef, delta: Delta) -> Awaitable[None] | None:
         if self._said is not None and self._goes_on is not None:
             text = self._goes_on.plain_text(delta)
@@ -85,3 +91,19 @@ class AnswerDeltas:
             elif text:
                 self._said.append(text)
         return self._on_delta(offer, delta)
+
+
+class _Room:
+    """Waits for room, and tells how long that took. One that nobody waits for tells nothing."""
+
+    def __init__(
+        self, room: Awaitable[None], clock: Clock, held_up: Callable[[float], None]
+    ) -> None:
+        self._room, self._clock, self._held_up = room, clock, held_up
+
+    def __await__(self) -> Generator[Any, None, None]:
+        begun_at = self._clock.monotonic()
+        try:
+            yield from self._room.__await__()
+        finally:
+            self._held_up(self._clock.monotonic() - begun_at)

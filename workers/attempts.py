@@ -175,11 +175,13 @@ class AttemptEngine:
             self._health.abandoned(offer)
             raise
         failure = outcome if isinstance(outcome, ProviderFailure) else None
+        held_up = 0.0 if stream is None else stream.held_up_seconds
         record = AttemptRecord(
             provider=offer.provider,
             native_id=offer.native_id,
             started_at=started_at,
-            duration_ms=_ms(self._clock.monotonic() - started),
+            # A slow client says nothing of how fast its provider is.
+            duration_ms=_ms(self._clock.monotonic() - started - held_up),
             outcome=failure.kind if failure else "ok",
             status_code=failure.status_code if failure else None,
             own_key=offer.own_key,

@@ -17,7 +17,7 @@ from adapters.providers.session import HttpSession
 from adapters.system.clock import SystemClock
 from adapters.tokens.counting import LocalTokenCounter, Tokenizer
 from adapters.tokens.vocabularies import Shelf, Vocabulary
-from domain.dialects.surface import Head
+from domain.dialects.surface import Delta, Head
 from domain.inference.events import AttemptRecord, OfferRef
 from domain.ports.clock import Clock
 from domain.ports.provider import CallTimeouts, Provider
@@ -120,9 +120,9 @@ class Stage:
         )
 
     async def run(self, request: InferenceRequest = REQUEST, **changes: Any) -> Answered | GaveUp:
-        return await self.engine(**changes).run(request, self._report)
+        return await self.engine(**changes).run(request, self.report)
 
-    async def _report(self, record: AttemptRecord) -> None:
+    async def report(self, record: AttemptRecord) -> None:
         self.reported.append(record)
 
     @property
@@ -153,6 +153,26 @@ def gave_up(outcome: Answered | GaveUp) -> GaveUp:
 async def test_the_first_offer_answers(stage: Stage) -> None:
     outcome = answered(await stage.run())
     assert (outcome.offer, stage.calls) == (FIRST, 1)
+
+
+async def test_the_time_that_a_client_takes_is_not_its_providers(stage: Stage) -> None:
+    room = asyncio.get_running_loop().create_future()
+
+    def take_in() -> None:
+        stage.clock.pass_seconds(60)
+        room.set_result(None)
+
+    def slow(_offer: OfferRef, delta: Delta) -> asyncio.Future[None] | None:
+        given.append(delta)
+        if len(given) == 3:
+            asyncio.get_running_loop().call_soon(take_in)
+        return room if len(given) >= 3 else None
+
+    given: list[Delta] = []
+    stage.first.script(stream(words(TEXT)))
+    outcome = answered(await stage.engine().run(REQUEST, stage.report, slow))
+    assert stage.clock.monotonic() - ManualClock().monotonic() == 60
+    assert [record.duration_ms for record in outcome.attempts] == [0]
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
@@ -289,7 +309,7 @@ async def test_the_usage_shown_is_the_usage_charged(stage: Stage) -> None:
     }
 
 
-async def test_usage_that_is_not_reported_is_counted_where_the_tokeniser_is_here(
+async def test_usage_that_is_notreported_is_counted_where_the_tokeniser_is_here(
     stage: Stage, tmp_path: Path
 ) -> None:
     content = b"\n".join(b64encode(bytes([one])) + b" %d" % one for one in range(256))
@@ -302,7 +322,7 @@ async def test_usage_that_is_not_reported_is_counted_where_the_tokeniser_is_here
     assert (outcome.usage.source, outcome.usage.output_tokens) == ("tokenizer", len(TEXT))
 
 
-async def test_usage_that_is_not_reported_is_an_estimate_and_says_so(stage: Stage) -> None:
+async def test_usage_that_is_notreported_is_an_estimate_and_says_so(stage: Stage) -> None:
     stage.first.script(whole(completion(TEXT, usage=None)))
     outcome = answered(await stage.run())
     assert (outcome.usage.source, outcome.usage.output_tokens) == ("estimate", 9)
