@@ -91,7 +91,7 @@ async def get_result(job_id: str, request: Request, caller: JobCaller, ports: Po
         headers = {
             "x-gatewayz-job-id": job_id,
             "x-gatewayz-provider": job.ended.provider,
-            "x-gatewayz-model": job.accepted.model,
+            "x-gatewayz-model": job.ended.model or job.accepted.model,
         }
         return Response(plain, 200, headers, "application/json")
     failure = failure_of(job)

@@ -127,6 +127,16 @@ async def test_another_model_answers_where_the_caller_named_one(stage: Stage) ->
     assert job["model"] == "acme/alpha"
 
 
+async def test_the_result_of_a_job_names_the_model_that_answered(stage: Stage) -> None:
+    stage.first.script(error(503))
+    stage.second.script(error(503))
+    body = {**BODY, "models": ["acme/alpha"]}
+    job_id = await stage.account.submit({"endpoint": "/v1/chat/completions", "body": body})
+    await stage.account.finished(job_id)
+    result = await stage.account.get(f"/v1/jobs/{job_id}/result")
+    assert result.headers["x-gatewayz-model"] == result.json["model"] == "acme/alpha"
+
+
 async def test_no_other_model_ever_answers_unasked(stage: Stage) -> None:
     stage.first.default = stage.second.default = error(503)
     assert (await stage.ask()).status == 502
