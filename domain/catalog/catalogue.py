@@ -258,7 +258,8 @@ class Catalogue:
     def _why_not_sold(self, resolved: Resolved) -> str:
         if not resolved.model.is_served:
             return f"is of kind {resolved.model.kind!r}, which no endpoint serves"
-        if not any(map(resolved.model.price, resolved.model.offers)):
+        offers = resolved.model.offers  # none is left of one that was taken off sale
+        if offers and not any(map(resolved.model.price, offers)):
             return "has no price and cannot be called"
         if resolved.pinned is not None:
             return f"cannot be had at {resolved.pinned!r}, which is not enabled"

@@ -237,3 +237,9 @@ def test_an_old_price_book_still_tells_its_prices() -> None:
 def test_an_unknown_price_version_is_a_lookup_error() -> None:
     with pytest.raises(LookupError):
         PriceBooks().price("pb_x", "acme/alpha", OfferRef(provider="h1", native_id="alpha"))
+
+
+def test_a_model_that_was_taken_off_sale_is_not_said_to_have_no_price() -> None:
+    catalogue = Catalogue([replace(ALPHA, offers=())], providers=["h1"])
+    with pytest.raises(NotFound, match="is offered by no enabled provider"):
+        catalogue.resolve("acme/alpha", CHAT)
