@@ -26,7 +26,7 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def event(name: str, *, version: int) -> Callable[[type[E]], type[E]]:
-    """Makes a class a frozen, keyword-only event stored as `name` at `version`."""
+    """Makes a class a keyword-only value stored as `name` at `version`."""
 
     def declare(cls: type[E]) -> type[E]:
         made = value(kw_only=True)(cls)
