@@ -11,12 +11,11 @@ from starlette.responses import Response
 from api.answers import JOB_ID, answered, refused, streamed_whole
 from api.auth import Caller, ports_of, require_still_valid
 from api.client import Client, client_of
-from api.histories import content_of, require_content
+from api.histories import KEY_CHECK_SECONDS, History, content_of, require_content
 from api.idempotency import REPLAYED, require_same
 from api.ports import ApiPorts
 from api.waited import waited
 from domain.errors import NotFound
-from domain.event import Event, Recorded
 from domain.execute import fold
 from domain.ids import Kind, derived_id
 from domain.inference.events import (
@@ -29,9 +28,6 @@ from domain.inference.events import (
 from domain.inference.state import Job, evolve
 from domain.inference.view import failure_told, head_of
 
-History = tuple[Recorded[Event], ...]
-# How long a wait goes on before it asks again whether its key still holds.
-KEY_CHECK_SECONDS = 0.5
 # So often a request may be made again under its key.
 MAX_TRIES = 50
 

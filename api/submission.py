@@ -9,18 +9,17 @@ from starlette.responses import Response
 
 from api.admission import Asked, admit
 from api.auth import Caller, authenticate, ports_of
+from api.histories import History
 from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
 from api.job_requests import JobRequest, deadline_at, read_document, read_request
 from api.ports import ApiPorts
 from api.requests import body_of, header_of
 from domain.errors import DomainError, VersionConflict
-from domain.event import Event, Recorded
 from domain.ids import Kind
 from domain.inference.events import JobAccepted, WebhookTarget
 from domain.inference.view import job_object
 from domain.ports.event_store import Append, StreamWrite
 
-History = tuple[Recorded[Event], ...]
 NONE: Mapping[str, str] = {}
 _encode = msgspec.json.Encoder().encode
 _encode_canonical = msgspec.json.Encoder(order="sorted").encode

@@ -18,16 +18,14 @@ KEEP_ALIVE_SECONDS = 75
 log = structlog.get_logger(__name__)
 
 
-def server_config(
-    app: ASGIApp, *, write_timeout: float, ending_seconds: float, port: int = 0
-) -> uvicorn.Config:
+def server_config(app: ASGIApp, *, write_timeout: float, ending_seconds: float) -> uvicorn.Config:
     """How the application is served; requests that run at the end get so long.
 
     A client that leaves what was written unread for `write_timeout` seconds counts as gone.
     """
     return uvicorn.Config(
         app,
-        port=port,
+        port=0,  # where no socket is given
         loop="none",
         http=_protocol(write_timeout),
         lifespan="off",
