@@ -12,6 +12,7 @@ from api.admission import Asked, admit
 from api.answers import answered, refused, streamed_whole
 from api.auth import Caller, authenticate, ports_of, require_still_valid
 from api.client import Client, client_of
+from api.continuing import continued
 from api.idempotency import idempotency_key
 from api.inference_bodies import metadata_of
 from api.job_requests import read_document
@@ -54,6 +55,8 @@ async def serve_body(
         job_id, made = await made_under(ports, caller.account_id, key, input_hash)
         if made:
             return await replay(request, caller, made, input_hash, body, stream=stream)
+    if endpoint == "/v1/responses":  # after the replay: what it goes on with may be gone by then
+        body = await continued(ports, caller, body)
     asked = _asked(endpoint, body, caller.key.on_disconnect, is_repeatable=key is not None)
     accepted = await admit(ports, caller, asked, job_id, input_hash)
     try:

@@ -1,6 +1,7 @@
 """Submitting a job: parse, replay, resolve and price, seal, and one append."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from api.admission import Asked, admit
 from api.auth import Caller, authenticate, ports_of
 from api.histories import History
 from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
-from api.job_requests import JobRequest, deadline_at, read_document, read_request
+from api.job_requests import deadline_at, read_document, read_request
 from api.ports import ApiPorts
 from api.requests import body_of, header_of
 from domain.errors import DomainError, VersionConflict
@@ -31,25 +32,27 @@ async def submit_job(request: Request) -> Response:
     caller = authenticate(request, "jobs", "inference")
     document = read_document(await body_of(request))
     key = idempotency_key(header_of(request, b"idempotency-key"))
-    job_id = id_for(ports, caller.account_id, Kind.JOB, key)
-    input_hash = await input_hash_of(ports, caller, document)
-    if key is not None and (made := await ports.store.read_stream(job_id)):
-        return _reply(_same(made, input_hash), REPLAYED)
-    asked = await _asked(ports, read_request(document))
-    history, is_new = await _accepted(ports, caller, asked, job_id, input_hash)
+    history, is_new = await submit(ports, caller, document, key, partial(_asked, ports, document))
     return _reply(history, NONE if is_new else REPLAYED)
 
 
 async def submit(
-    ports: ApiPorts, caller: Caller, asked: Asked, key: str | None
+    ports: ApiPorts,
+    caller: Caller,
+    document: Any,
+    key: str | None,
+    asked: Callable[[], Awaitable[Asked]],
 ) -> tuple[History, bool]:
-    """The same for what is asked for otherwise: the job's events, and whether it is new."""
+    """The events of the job that a document asks for, and whether it is new.
+
+    What is `asked` for is read only then: what it refers to may be gone when the same request
+    comes again.
+    """
     job_id = id_for(ports, caller.account_id, Kind.JOB, key)
-    document = {"endpoint": asked.endpoint, "body": asked.body}
     input_hash = await input_hash_of(ports, caller, document)
     if key is not None and (made := await ports.store.read_stream(job_id)):
         return _same(made, input_hash), False
-    return await _accepted(ports, caller, asked, job_id, input_hash)
+    return await _accepted(ports, caller, await asked(), job_id, input_hash)
 
 
 async def _accepted(
@@ -67,8 +70,8 @@ async def _accepted(
         raise
 
 
-async def _asked(ports: ApiPorts, wanted: JobRequest) -> Asked:
-    webhook = None
+async def _asked(ports: ApiPorts, document: Any) -> Asked:
+    wanted, webhook = read_request(document), None
     if wanted.webhook is not None:
         await ports.targets.check(wanted.webhook.url)
         webhook = WebhookTarget(url=wanted.webhook.url, events=tuple(wanted.webhook.events))
@@ -84,7 +87,7 @@ async def _asked(ports: ApiPorts, wanted: JobRequest) -> Asked:
 
 
 async def input_hash_of(ports: ApiPorts, caller: Caller, document: Any) -> str:
-    """The same for the same JSON, whatever its spacing and the order of its keys."""
+    """The same for the same JSON as it came, whatever its spacing and the order of its keys."""
     return await ports.payloads.fingerprint(caller.account_id, _encode_canonical(document))
 
 

@@ -1,6 +1,7 @@
 """Responses that are kept: made in the background, read and streamed again, cancelled, deleted."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from api.admission import Asked
 from api.auth import Caller, Ports, authenticate, ports_of, require
+from api.continuing import continued
 from api.histories import folded, history_when_ended, require_content
 from api.idempotency import REPLAYED, idempotency_key
 from api.inference_bodies import metadata_of
@@ -16,11 +18,9 @@ from api.interactive import object_of, serve_body
 from api.ports import ApiPorts
 from api.response_objects import (
     asked_of,
-    earlier_items,
     head_for,
     history_once_kept,
     input_items,
-    items_of,
     response_history,
     response_of,
 )
@@ -28,7 +28,7 @@ from api.response_streams import StreamedResponse
 from api.submission import submit
 from domain.access.scopes import Scope
 from domain.dialects.responses.words import unsupported
-from domain.errors import Conflict, InvalidRequest, NotFound, TooLarge
+from domain.errors import Conflict, InvalidRequest
 from domain.execute import execute
 from domain.inference.commands import DeleteContent, RequestCancel
 from domain.inference.content import discard_content
@@ -49,12 +49,15 @@ _encode = msgspec.json.Encoder().encode
 async def create_response(request: Request) -> Response:
     """`POST /v1/responses`: answered at once, or with `background` as a job in the queue."""
     caller = authenticate(request, "inference")
-    body = await continued(ports_of(request), caller, await object_of(request))
+    body = await object_of(request)
     if body.get("background") is not True:
         return await serve_body(request, caller, PATH, body)
     key = idempotency_key(request.headers.get("idempotency-key"))
     ports = ports_of(request)
-    history, is_new = await submit(ports, caller, _background(body), key)
+    document = {"endpoint": PATH, "body": body}
+    history, is_new = await submit(
+        ports, caller, document, key, partial(_asked, ports, caller, body)
+    )
     if not is_new:
         require_content(folded(history))
     if body.get("stream") is True:
@@ -63,28 +66,8 @@ async def create_response(request: Request) -> Response:
     return _json(await response_of(ports, caller.account_id, history), headers)
 
 
-async def continued(ports: ApiPorts, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
-    """The body with what was said before in front, where it goes on with another response.
-
-    Raises `TooLarge` for more than could be sent at once: what goes on and on would have no bound.
-    """
-    earlier = body.get("previous_response_id")
-    given = body.get("input")
-    if not isinstance(earlier, str) or not isinstance(given, str | list):
-        return body
-    try:
-        before = await earlier_items(ports, caller.account_id, earlier)
-    except NotFound as error:
-        message = f"the previous response {earlier[:80]} is not to be found"
-        code, param = "previous_response_not_found", "previous_response_id"
-        raise NotFound(message, code=code, param=param) from error
-    items = [*before, *items_of(given)]
-    if len(_encode(items)) > ports.limits.max_body_bytes:
-        raise TooLarge(
-            "what was said before and the new input are larger than a request may be",
-            param="previous_response_id",
-        )
-    return {**body, "input": items}
+async def _asked(ports: ApiPorts, caller: Caller, body: dict[str, Any]) -> Asked:
+    return _background(await continued(ports, caller, body))
 
 
 def _background(body: dict[str, Any]) -> Asked:

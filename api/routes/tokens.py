@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from api.auth import authenticate, ports_of
+from api.continuing import continued
 from api.interactive import object_of
-from api.routes.responses import continued
 from api.token_counts import MESSAGES_PATH, RESPONSES_PATH, SOURCE_HEADER, count_asked
 
 # The document has them from `api.token_counts`.

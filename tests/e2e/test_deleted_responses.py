@@ -200,6 +200,25 @@ async def test_the_same_idempotency_key_does_not_bring_it_back(
     assert (again.status, again.error["code"]) == (404, "content_deleted")
 
 
+@pytest.mark.parametrize("way", [{}, {"stream": True}, {"background": True}])
+async def test_what_went_on_with_it_is_repeated_under_its_key(
+    official: openai.AsyncOpenAI, account: Account, way: dict[str, bool]
+) -> None:
+    """An Idempotency-Key never expires, whatever becomes of what the request refers to."""
+    first = await made(official)
+    asked = {"model": "alpha", "input": "And?", "previous_response_id": first.id, **way}
+    second = await account.post("/v1/responses", asked, **{"idempotency-key": "one"})
+    await account.finished(second.headers["x-gatewayz-job-id"])
+    await official.responses.delete(first.id)
+    again = await account.post("/v1/responses", asked, **{"idempotency-key": "one"})
+    assert (again.status, again.headers["idempotent-replayed"]) == (200, "true")
+    assert again.headers["x-gatewayz-job-id"] == second.headers["x-gatewayz-job-id"]
+    other = await account.post(
+        "/v1/responses", {**asked, "input": "Or?"}, **{"idempotency-key": "one"}
+    )
+    assert other.status == 422
+
+
 async def test_a_stranger_deletes_nothing(
     official: openai.AsyncOpenAI, account: Account, engine: RunningEngine
 ) -> None:
