@@ -7,6 +7,7 @@ from domain.catalog.catalogue import Model
 from domain.catalog.events import PriceTier, SyncedOffer
 from domain.catalog.feeds import NO_FEED, Feed
 from domain.catalog.offers import CONFIGURED, Offer
+from domain.catalog.searching import billed_once
 
 LISTED = "provider list"
 
@@ -45,7 +46,15 @@ def listed_offer(base: Offer, told: SyncedOffer, day: str | None) -> Offer:
         return filled
     prices = {name: price for name, price in asdict(told.prices).items() if price is not None}
     priced = replace(filled, **prices, source=LISTED, as_of=day, disputed=())
-    return replace(priced, tiers=tuple(_raised(tier, priced) for tier in base.tiers))
+    request, search = billed_once(
+        base.native_id, priced.request_picodollars, priced.search_picodollars
+    )
+    return replace(
+        priced,
+        request_picodollars=request or 0,
+        search_picodollars=search,
+        tiers=tuple(_raised(tier, priced) for tier in base.tiers),
+    )
 
 
 def _raised(tier: PriceTier, offer: Offer) -> PriceTier:

@@ -27,6 +27,19 @@ def searches(native_id: str) -> bool:
     return _SEARCHING.search(native_id) is not None
 
 
+def billed_once(
+    native_id: str, request: int | None, search: int | None
+) -> tuple[int | None, int | None]:
+    """What is charged for a request and for a search, of what hosts and sources tell of both.
+
+    What searches unasked is billed for it, and once: in the dearer of the ways that are told, for
+    prices of other models are written beside it. Others search only when asked, which is not sold.
+    """
+    if searches(native_id) and (search or 0) > (request or 0):
+        return None, search
+    return request, None
+
+
 def is_research(native_id: str) -> bool:
     """Whether it makes many searches for an answer, each of which is billed."""
     return _RESEARCH.search(native_id) is not None

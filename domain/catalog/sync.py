@@ -16,7 +16,7 @@ from domain.catalog.events import (
 from domain.catalog.judging import NAMES, Doubt, anchors_hold, doubt, told
 from domain.catalog.listing import Known, KnownOffer, ListedOffer, ModelListing
 from domain.catalog.offers import Offer
-from domain.catalog.searching import searches
+from domain.catalog.searching import billed_once
 from domain.errors import NotFound
 from domain.event import Event
 
@@ -185,13 +185,15 @@ def _why_not(prices: ListedPrices, offer: SyncedOffer, known: Known) -> Doubt | 
 def _meant(entry: ListedOffer) -> ListedPrices | None:
     """The listed prices; what is told to cost nothing is unpriced unless it is called free.
 
-    A price of searches that have to be asked for is none of what is sold.
+    Searches are billed once, and those that have to be asked for are none of what is sold.
     """
     prices = entry.prices
     if prices is None:
         return None
-    if prices.search_picodollars is not None and not searches(entry.native_id):
-        prices = replace(prices, search_picodollars=None)
+    request, search = billed_once(
+        entry.native_id, prices.request_picodollars, prices.search_picodollars
+    )
+    prices = replace(prices, request_picodollars=request, search_picodollars=search)
     if not entry.free and not prices.input_picodollars and not prices.output_picodollars:
         return None
     return prices

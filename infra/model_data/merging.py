@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from domain.catalog.searching import searches
+from domain.catalog.searching import billed_once
 from infra.model_data.rows import BY_USE, Prices, Row, told_apart
 
 # Ten per cent apart, and a price is told with the other beside it.
@@ -118,12 +118,9 @@ def _filled(first: Row, agreeing: Sequence[Row], rows: Sequence[Row]) -> Row:
 
 
 def _searches_once(native_id: str, prices: Prices) -> Prices:
-    """What searches unasked is billed for it, and once: in the dearer of the ways that are told,
-    for sources write prices of other models beside it. Others search only when asked.
-    """
-    is_by_search = searches(native_id) and prices.get("search", 0) > prices.get("request", 0)
-    dropped = "request" if is_by_search else "search"
-    return {name: price for name, price in prices.items() if name != dropped}
+    request, search = billed_once(native_id, prices.get("request"), prices.get("search"))
+    charged = {"request": request, "search": search}
+    return {name: price for name, price in prices.items() if charged.get(name, price) is not None}
 
 
 def _best_spelling(rows: Sequence[Row]) -> str:

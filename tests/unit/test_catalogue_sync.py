@@ -13,10 +13,11 @@ from domain.catalog.events import (
     SyncRefused,
 )
 from domain.catalog.listing import Known, ListedOffer, ModelListing, Spread
+from domain.catalog.overlay import overlaid
 from domain.catalog.sync import PER_EVENT, decide_release, decide_sync, refused
 from domain.errors import NotFound
 from domain.event import Event
-from tests.support.lists import PROVIDER, Log, anchors, entry, model, prices
+from tests.support.lists import ANCHORS, PROVIDER, Log, anchors, entry, model, prices
 
 USUAL = {f"acme/m{n}": n * 1_000_000 for n in range(1, 6)}
 
@@ -64,6 +65,26 @@ def test_a_list_prices_the_searches_of_what_searches_unasked(log: Log) -> None:
     offers = log.feeds[PROVIDER].offers
     told = {name: one.prices.search_picodollars for name, one in offers.items() if one.prices}
     assert told == {"sonar": 5_000, "sonar-pro": None, "new": None}
+
+
+@pytest.mark.parametrize(
+    ("request_price", "search_price", "billed"),
+    [(3_000, 5_000, (0, 5_000)), (5_000, 3_000, (5_000, None)), (None, 5_000, (0, 5_000))],
+    ids=["of a search", "of a request", "of a search, over what is known of a request"],
+)
+def test_what_searches_unasked_is_billed_for_it_in_the_dearer_way_alone(
+    request_price: int | None, search_price: int, billed: tuple[int, int | None]
+) -> None:
+    shipped = model("acme/sonar", "sonar", 2_000_000)
+    offers = (replace(shipped.offers[0], request_picodollars=4_000),)
+    log = Log((*ANCHORS, replace(shipped, offers=offers)))
+    told = replace(
+        prices(2_000_000), request_picodollars=request_price, search_picodollars=search_price
+    )
+    log.sync([*anchors(), replace(entry("sonar", None), prices=told)])
+    *_, sonar = overlaid(log.models, log.feeds.copied(), {})
+    [offer] = sonar.offers
+    assert (offer.request_picodollars, offer.search_picodollars) == billed
 
 
 def test_a_changed_price_is_in_force(log: Log) -> None:
