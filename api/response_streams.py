@@ -6,6 +6,7 @@ hold any more, or never did, is told by the response itself.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -49,6 +50,7 @@ class _Reader:
     def __init__(self, request: Request, caller: Caller, history: History, after: int) -> None:
         self._request, self._caller = request, caller
         self._ports = ports_of(request)
+        self._silence_seconds = self._ports.limits.stream_keep_alive_seconds or None
         self._history = history
         self._job_id = history[0].stream
         # The number of the last event that the client has.
@@ -61,15 +63,23 @@ class _Reader:
         try:
             job = folded(self._history)
             self._asked = await asked_of(self._ports, self._caller.account_id, job)
+            silent_since = time.monotonic()
             async for batch in self._events():
                 shown = [event for event in batch if event["sequence_number"] > self._last]
                 if shown:
                     self._last = shown[-1]["sequence_number"]
                     yield frames(_ENDPOINT, shown)
-                elif not batch:
+                elif not self._is_silence(time.monotonic() - silent_since):
+                    continue
+                else:
                     yield STILL_RUNNING
+                silent_since = time.monotonic()
         except (DomainError, StoreUnavailable, PayloadErased, ValueError) as error:
             yield frames(_ENDPOINT, [self._error(error)])
+
+    def _is_silence(self, seconds: float) -> bool:
+        """Whether so long without a word is to be broken by a sign of life."""
+        return self._silence_seconds is not None and seconds >= self._silence_seconds
 
     def _error(self, error: Exception) -> Delta:
         refused = failure_response(self._request, error)
@@ -133,10 +143,15 @@ class _Reader:
                 yield []
 
     async def _wait(self, news: Any, moved: asyncio.Event) -> None:
-        """Until there is news or the job has moved. Raises `Unauthenticated` at the key's end."""
+        """Until there is news or the job has moved, a silence at most.
+
+        Raises `Unauthenticated` at the key's end.
+        """
         waiting = {asyncio.ensure_future(news), asyncio.ensure_future(moved.wait())}
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                waiting, timeout=self._silence_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             for one in waiting:
                 one.cancel()

@@ -161,6 +161,21 @@ async def test_without_the_setting_nothing_is_opened_before_the_first_word(
         assert response.status == 400
 
 
+@pytest.mark.parametrize(
+    ("silence_seconds", "fewest", "most"), [(KEEP_ALIVE_SECONDS, 4, 99), (0, 0, 0), (15, 0, 0)]
+)
+async def test_a_response_in_the_background_shows_that_it_stands_as_often_as_is_set(
+    tmp_path: Path, silence_seconds: float, fewest: int, most: int
+) -> None:
+    async with opened(tmp_path, http={"stream_keep_alive": silence_seconds}) as engine:
+        engine.upstream.default = stream(words("one"), delay=SILENT_SECONDS * 1.5)
+        account = await engine.account()
+        body = {"model": "alpha", "input": "Say hello.", "background": True}
+        _, parts = await raw(account, "/v1/responses", body)
+        assert fewest <= parts.count(COMMENT) <= most
+        assert parts[-1].startswith(b"event: response.completed\n")
+
+
 async def test_what_fails_before_the_stream_was_opened_keeps_its_status(
     engine: RunningEngine, openai: AsyncOpenAI
 ) -> None:
