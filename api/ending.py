@@ -10,11 +10,10 @@ import asyncio
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import failure_response
+from api.errors import ending_response
 from api.exchange import Arriving, Exchange
 from api.ports import ApiLimits
 from api.requests import REQUEST_ID
-from domain.errors import Unavailable
 from domain.ids import Kind
 from domain.inference.events import ENDPOINTS
 from domain.ports.clock import Ids
@@ -69,7 +68,6 @@ class Application:
             if exchange.has_begun:
                 raise
             exchange.is_unread = False  # there is no time to let the rest of a body in
-            ending = Unavailable("this node is ending; please try again")
-            await failure_response(Request(scope), ending)(scope, receive, exchange.send)
+            await ending_response(Request(scope))(scope, receive, exchange.send)
         finally:
             self._arriving.remove(exchange)

@@ -128,6 +128,11 @@ def failure_response(request: Request, error: Exception) -> Response:
             )
 
 
+def ending_response(request: Request) -> Response:
+    """What a request is told that the end of this node cuts off."""
+    return failure_response(request, Unavailable("this node is ending; please try again"))
+
+
 def _http_exception(request: Request, error: HTTPException) -> Response:
     code, message = HTTP_ERRORS.get(error.status_code, ("http_error", "refused"))
     response = error_response(request, error.status_code, code, message)

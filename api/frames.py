@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from starlette.types import Message
 
 from domain.inference.events import Endpoint
 
@@ -37,3 +38,8 @@ def last_frame(endpoint: Endpoint) -> bytes:
 def sign_of_life(endpoint: Endpoint) -> bytes:
     """What says nothing, so that nobody on the way takes the connection for dead."""
     return PING if endpoint == _MESSAGES else STILL_RUNNING
+
+
+def part(content: bytes, *, last: bool = False) -> Message:
+    """A part of a stream's body as the server sends it."""
+    return {"type": "http.response.body", "body": content, "more_body": not last}

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.answers import EVENT_STREAM, JOB_ID, STREAM_HEADERS, serving_headers, whole_stream
 from api.client import Client
-from api.frames import frames, last_frame, sign_of_life
+from api.frames import frames, last_frame, part, sign_of_life
 from api.wire_errors import error_body
 from domain.dialects.surface import Delta, Head, Outgoing, TellsFailure
 from domain.dialects.surfaces import SURFACES
@@ -72,22 +72,22 @@ class StreamedAnswer(StreamingResponse):
                 await self._send(send)
             except asyncio.CancelledError:  # by the server, which ends (`api/ending.py`)
                 self._attached.cut_off()
-                await send(_part(self._error(RUN_LOST), last=True))
+                await send(part(self._error(RUN_LOST), last=True))
         finally:
             self._listener.client.forget(self._attached.left)
             self._attached.left()
 
     async def _send(self, send: Send) -> None:
-        await send(_part(self._shown(self._first)))
+        await send(part(self._shown(self._first)))
         async for batch in self._deltas:
             if not self._listener.is_welcome():
                 self._attached.left()
-                await send(_part(self._error(KEY_ENDED), last=True))
+                await send(part(self._error(KEY_ENDED), last=True))
                 return
             shown = self._shown(batch)
             if shown:
-                await send(_part(shown))
-        await send(_part(await self._end(), last=True))
+                await send(part(shown))
+        await send(part(await self._end(), last=True))
 
     def _shown(self, batch: Batch) -> bytes:
         if not batch:
@@ -145,7 +145,3 @@ KEY_ENDED = Failure(code="api_key_revoked", message="this API key has ended", st
 CRASHED = Failure(
     code="internal_error", message="something went wrong here; it was recorded", status_code=500
 )
-
-
-def _part(content: bytes, *, last: bool = False) -> Message:
-    return {"type": "http.response.body", "body": content, "more_body": not last}

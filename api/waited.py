@@ -1,16 +1,18 @@
 """A stream that is waited for whole: it shows that it stands, and is sent when it is there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.answers import EVENT_STREAM, STREAM_HEADERS
-from api.errors import failure_response
-from api.frames import frames, last_frame, sign_of_life
+from api.client import client_of
+from api.errors import ending_response, failure_response
+from api.frames import frames, last_frame, part, sign_of_life
 from domain.inference.events import Endpoint
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -32,24 +34,52 @@ async def waited(
         raise
     if task.done():
         return task.result()
-    parts = _parts(request, endpoint, task, silence_seconds)
-    return StreamingResponse(parts, 200, {**STREAM_HEADERS, **headers}, EVENT_STREAM)
+    return _Waited(request, endpoint, task, silence_seconds, headers)
 
 
-async def _parts(
-    request: Request, endpoint: Endpoint, making: asyncio.Task[Response], silence_seconds: float
-) -> AsyncIterator[bytes]:
-    try:
-        while not making.done():
-            yield sign_of_life(endpoint)
-            await asyncio.wait((making,), timeout=silence_seconds)
+class _Waited(StreamingResponse):
+    """A reply that is still being made, as a stream that shows that it stands."""
+
+    def __init__(
+        self,
+        request: Request,
+        endpoint: Endpoint,
+        making: asyncio.Task[Response],
+        silence_seconds: float,
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__((), 200, {**STREAM_HEADERS, **headers}, EVENT_STREAM)
+        self._request, self._endpoint = request, endpoint
+        self._making = making
+        self._silence_seconds = silence_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        making, client = self._making, client_of(self._request)
+        client.when_gone(making.cancel)
         try:
-            response = making.result()
+            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+            await send(start)
+            response = await self._waiting(send)
+            if response is not None:
+                await send(part(_told(self._endpoint, response), last=True))
+        except asyncio.CancelledError:  # by the server, which ends (`api/ending.py`)
+            await send(part(_told(self._endpoint, ending_response(self._request)), last=True))
+        finally:
+            client.forget(making.cancel)
+            making.cancel()
+
+    async def _waiting(self, send: Send) -> Response | None:
+        """The reply once it is made; None when its client left before."""
+        making = self._making
+        while not making.done():
+            await send(part(sign_of_life(self._endpoint)))
+            await asyncio.wait((making,), timeout=self._silence_seconds)
+        if making.cancelled():
+            return None
+        try:
+            return making.result()
         except Exception as error:  # noqa: BLE001 - as every failure of a route
-            response = failure_response(request, error)
-        yield _told(endpoint, response)
-    finally:
-        making.cancel()
+            return failure_response(self._request, error)
 
 
 def _told(endpoint: Endpoint, response: Response) -> bytes:

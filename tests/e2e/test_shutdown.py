@@ -106,6 +106,33 @@ async def test_a_stream_that_the_end_cuts_off_says_so_and_costs_nothing(
     assert (job["status"], job["error"]["code"]) == ("failed", "node_lost")
 
 
+async def test_who_waits_for_the_stream_of_an_earlier_request_is_told_so_too(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    upstream.script(silence())
+    body = {"model": "alpha", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    config = configuration(
+        upstream.base_url, dispatch={"drain_timeout": 0.3}, http={"stream_keep_alive": 0.2}
+    )
+    async with (
+        engine_process(tmp_path, config) as process,
+        client(process.base_url, ADMIN_KEY) as admin,
+    ):
+        owner = await admin.account()
+        asking = owner.post("/v1/chat/completions", body, **{"idempotency-key": "one"})
+        first = asyncio.create_task(asking)
+        await all_in_flight(upstream, 1)
+        asking = owner.post("/v1/chat/completions", body, **{"idempotency-key": "one"})
+        again = asyncio.create_task(asking)
+        await asyncio.sleep(0.5)
+        assert await process.stop() == 0
+        reply, _ = await again, await first
+        assert "Traceback" not in process.output
+    assert reply.headers["idempotent-replayed"] == "true"
+    assert b'"code":"service_unavailable"' in reply.body
+    assert reply.body.endswith(b"data: [DONE]\n\n")
+
+
 async def test_a_second_engine_on_the_same_data_is_refused(
     tmp_path: Path, upstream: ScriptedProvider
 ) -> None:
