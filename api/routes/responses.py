@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -15,6 +15,7 @@ from api.histories import folded, history_when_ended, require_content
 from api.idempotency import REPLAYED, idempotency_key
 from api.inference_bodies import metadata_of
 from api.interactive import object_of, serve_body
+from api.paging import SliceQuery
 from api.ports import ApiPorts
 from api.response_objects import (
     asked_of,
@@ -160,23 +161,9 @@ async def list_input_items(
     response_id: str,
     caller: ResponseCaller,
     ports: Ports,
-    *,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
-    after: Annotated[str | None, Query(max_length=200)] = None,
+    part: SliceQuery,
 ) -> dict[str, Any]:
     """What the response was made from, with what it goes on with; the newest item first."""
     history = await response_history(ports, caller.account_id, response_id)
     asked = await asked_of(ports, caller.account_id, folded(history))
-    items = input_items(asked, head_for(history))
-    if order == "desc":
-        items.reverse()
-    start = next((place + 1 for place, item in enumerate(items) if item["id"] == after), 0)
-    page = items[start : start + limit]
-    return {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": start + limit < len(items),
-    }
+    return part.of(input_items(asked, head_for(history)))

@@ -256,3 +256,12 @@ async def test_input_items_are_listed_in_pages_in_either_order(
     )
     assert [item.id for item in after.data] == [ascending[3]]
     assert after.has_more
+
+
+async def test_after_an_input_item_that_is_not_there_there_is_no_page(
+    official: openai.AsyncOpenAI,
+) -> None:
+    response = await made(official)
+    with pytest.raises(openai.BadRequestError) as refused:
+        await official.responses.input_items.list(response.id, after="msg_unknown")
+    assert refused.value.param == "after"
