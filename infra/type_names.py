@@ -1,14 +1,14 @@
 """The plain words for a Python type that the generated pages use."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import BeforeValidator, PlainValidator, SecretStr
 
 from domain.money import TokenPrice
-from infra.settings.values import seconds
+from infra.settings.values import request_price, seconds
 
 WORDS: Mapping[Any, str] = {
     str: "text",
@@ -22,12 +22,14 @@ WORDS: Mapping[Any, str] = {
     TokenPrice: "decimal",
 }
 
+READ_AS: Mapping[Any, str] = {seconds: "duration", request_price: "decimal"}
+
 
 def type_name(annotation: Any) -> str:
     """`tuple[int, ...] | None` is "list of integer, or null"."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return "duration" if is_duration(parts[1:]) else type_name(parts[0])
+        return read_as(parts[1:]) or type_name(parts[0])
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in parts)
     if origin in (Union, types.UnionType):
@@ -39,9 +41,10 @@ def type_name(annotation: Any) -> str:
     return WORDS.get(annotation) or str(annotation.__name__)
 
 
-def is_duration(metadata: tuple[Any, ...]) -> bool:
-    """Whether a value with this metadata is read as a duration."""
-    return any(isinstance(one, BeforeValidator) and one.func is seconds for one in metadata)
+def read_as(metadata: Iterable[Any]) -> str | None:
+    """The word for what a value with this metadata is read from, if that is not its type."""
+    readers = (one.func for one in metadata if isinstance(one, BeforeValidator | PlainValidator))
+    return next(filter(None, map(READ_AS.get, readers)), None)
 
 
 def table_row(*cells: str) -> str:

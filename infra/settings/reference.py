@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from infra.settings.root import Settings
 from infra.settings.section import Section
-from infra.type_names import is_duration, table_row, type_name
+from infra.type_names import read_as, table_row, type_name
 
 HEAD = """# Configuration
 
@@ -84,8 +84,9 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def _type(field: FieldInfo) -> str:
-    if is_duration(tuple(field.metadata)):
-        return "duration"
+    word = read_as(field.metadata)
+    if word is not None:
+        return word
     # An empty default says already that the value may be left out.
     name = type_name(field.annotation).removesuffix(", or null")
     below = _section_of(field.annotation)

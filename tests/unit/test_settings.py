@@ -12,6 +12,7 @@ from domain.routing.ordering import Strategy
 from infra.offers import build_catalogue
 from infra.providers.environment import every_variable
 from infra.settings import Settings, SettingsProblem, load_settings
+from infra.settings.reference import render
 
 Load = Callable[[str], Settings]
 
@@ -323,6 +324,12 @@ def test_no_secret_is_shown_by_settings_or_refusals(
 def test_the_master_key_file_is_in_the_data_directory_unless_named(load: Load) -> None:
     assert load("data_dir: /srv/gw").master_key_path == Path("/srv/gw/master.key")
     assert load("master_key_file: /etc/gw.key").master_key_path == Path("/etc/gw.key")
+
+
+@pytest.mark.parametrize("name", ["input", "request", "search"])
+def test_the_reference_says_that_a_price_is_a_decimal(name: str) -> None:
+    assert f"| `{name}` | decimal |" in render()
+    assert f"| `{name}` | integer |" not in render()
 
 
 def test_a_variable_that_is_no_json_is_refused_without_being_shown(
