@@ -19,7 +19,7 @@ from api.job_requests import read_document
 from api.preferences import without_routing
 from api.replays import made_under, replay
 from api.requests import body_of, header_of, request_id_of
-from api.streamed import RUN_LOST, Asking, Listener, StreamedAnswer
+from api.streamed import RUN_LOST, Answering, Listener, StreamedAnswer
 from api.submission import input_hash_of
 from domain.dialects.surfaces import SURFACES
 from domain.errors import Conflict, DomainError, InvalidRequest, Unauthenticated
@@ -72,7 +72,7 @@ async def serve_body(
         raise
     if stream:
         head = head_of(accepted, ports.clock.now())
-        return await _streamed(request, Asking(accepted, body, head, attached))
+        return await _streamed(request, Answering(accepted, body, head, attached))
     return await _whole(request, accepted, attached)
 
 
@@ -128,11 +128,11 @@ async def _ended(request: Request, attached: Attached) -> Ended:
         client.forget(attached.left)
 
 
-async def _streamed(request: Request, asking: Asking) -> Response:
+async def _streamed(request: Request, answering: Answering) -> Response:
     """The stream once it has begun, or nothing has come for a while; what fails before is an
     ordinary error.
     """
-    attached = asking.attached
+    attached = answering.attached
     deltas = attached.deltas(ports_of(request).limits.stream_keep_alive_seconds)
     client = client_of(request)
     client.when_gone(attached.left)
@@ -145,8 +145,8 @@ async def _streamed(request: Request, asking: Asking) -> Response:
         raise
     if first is None:
         client.forget(attached.left)
-        return await _not_begun(request, asking)
-    return StreamedAnswer(asking, first, deltas, _listener(request, client))
+        return await _not_begun(request, answering)
+    return StreamedAnswer(answering, first, deltas, _listener(request, client))
 
 
 def _listener(request: Request, client: Client) -> Listener:
@@ -162,13 +162,13 @@ def _listener(request: Request, client: Client) -> Listener:
     return Listener(request_id_of(request), is_welcome, client)
 
 
-async def _not_begun(request: Request, asking: Asking) -> Response:
+async def _not_begun(request: Request, answering: Answering) -> Response:
     """What a run that streamed nothing ended in: a failure, or an answer that came whole."""
-    accepted = asking.accepted
+    accepted = answering.accepted
     try:
-        ended = await asking.attached.ended()
+        ended = await answering.attached.ended()
     except RunLost:
         return refused(request, accepted.job_id, RUN_LOST)
     if isinstance(ended.event, JobCompleted):
-        return streamed_whole(accepted, ended.event, asking.body, asking.head, ended.body)
+        return streamed_whole(accepted, ended.event, answering.body, answering.head, ended.body)
     return refused(request, accepted.job_id, failure_told(ended.event))

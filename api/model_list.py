@@ -56,7 +56,7 @@ class ListedView:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Selection:
     """Which view is asked for, and of which of its models."""
 
     view: View
@@ -67,8 +67,8 @@ class Asked:
 class _Made:
     """What was made for a catalogue: everybody's views, and those of accounts with own keys."""
 
-    common: dict[Asked, asyncio.Future[ListedView]] = field(default_factory=dict)
-    own: OrderedDict[tuple[Asked, bytes], ListedView] = field(default_factory=OrderedDict)
+    common: dict[Selection, asyncio.Future[ListedView]] = field(default_factory=dict)
+    own: OrderedDict[tuple[Selection, bytes], ListedView] = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,28 +127,30 @@ SORTS: Mapping[Sort, Callable[[ListedRow], Any]] = {
 }
 
 
-async def view_of(catalogue: Catalogue, asked: Asked, marks: Marks = NO_MARKS) -> ListedView:
+async def view_of(
+    catalogue: Catalogue, selection: Selection, marks: Marks = NO_MARKS
+) -> ListedView:
     """One view of the models. All of them take a while to make: once, and beside other requests.
 
     `marks` are of the providers that an account has own keys at; nobody else sees its view.
     """
     made = _MADE.setdefault(catalogue, _Made())
-    making = made.common.get(asked)
+    making = made.common.get(selection)
     if making is None:
-        making = asyncio.ensure_future(run_in_threadpool(_common, catalogue.every(), asked))
-        made.common[asked] = making
+        making = asyncio.ensure_future(run_in_threadpool(_common, catalogue.every(), selection))
+        made.common[selection] = making
     common = await asyncio.shield(making)  # who leaves early leaves the others theirs
-    return common if not marks else await _own_view(catalogue, asked, marks, common)
+    return common if not marks else await _own_view(catalogue, selection, marks, common)
 
 
 async def _own_view(
-    catalogue: Catalogue, asked: Asked, marks: Marks, common: ListedView
+    catalogue: Catalogue, selection: Selection, marks: Marks, common: ListedView
 ) -> ListedView:
-    kept, key = _MADE[catalogue].own, (asked, _encode(marks))
+    kept, key = _MADE[catalogue].own, (selection, _encode(marks))
     found = kept.get(key)
     if found is None:
         every = reach_of(catalogue, marks).every
-        found = kept[key] = await run_in_threadpool(_own, every, asked, marks, common)
+        found = kept[key] = await run_in_threadpool(_own, every, selection, marks, common)
         if len(kept) > KEPT_OWN:
             kept.popitem(last=False)
     kept.move_to_end(key)
@@ -181,16 +183,18 @@ def _listed(rows: Sequence[ListedRow]) -> bytes:
     return b'{"object":"list","data":[' + b",".join(row.sent for row in rows) + b"]}"
 
 
-def _common(every: Sequence[Resolved], asked: Asked) -> ListedView:
-    by_model = {one.model.id: tuple(_rows(one, asked, NO_MARKS)) for one in every}
+def _common(every: Sequence[Resolved], selection: Selection) -> ListedView:
+    by_model = {one.model.id: tuple(_rows(one, selection, NO_MARKS)) for one in every}
     rows = [row for found in by_model.values() for row in found]
     return ListedView(by_model, rows, _listed(rows))
 
 
-def _own(every: Sequence[Resolved], asked: Asked, marks: Marks, common: ListedView) -> ListedView:
+def _own(
+    every: Sequence[Resolved], selection: Selection, marks: Marks, common: ListedView
+) -> ListedView:
     """Only the models of the account's own providers have rows of its own."""
     by_model = {
-        one.model.id: tuple(_rows(one, asked, marks))
+        one.model.id: tuple(_rows(one, selection, marks))
         if is_offered_at(one.model, marks)
         else common.by_model[one.model.id]
         for one in every
@@ -207,10 +211,10 @@ def _start(rows: Sequence[ListedRow], after: str | None) -> int:
     raise InvalidRequest("after must be the id of a model of this list", param="after")
 
 
-def _rows(resolved: Resolved, asked: Asked, marks: Marks) -> Iterator[ListedRow]:
-    offers = offer_objects(resolved, every=asked.available != "true", marks=marks)
-    of_each = _hosted if asked.view == "full" else _unique
-    return of_each(resolved, offers, asked.available)
+def _rows(resolved: Resolved, selection: Selection, marks: Marks) -> Iterator[ListedRow]:
+    offers = offer_objects(resolved, every=selection.available != "true", marks=marks)
+    of_each = _hosted if selection.view == "full" else _unique
+    return of_each(resolved, offers, selection.available)
 
 
 def _unique(

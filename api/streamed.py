@@ -33,7 +33,7 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Answering:
     """A request for a stream, and the run that answers it."""
 
     accepted: JobAccepted
@@ -51,13 +51,13 @@ class StreamedAnswer(StreamingResponse):
     """
 
     def __init__(
-        self, asking: Asking, first: Batch, deltas: AsyncIterator[Batch], listener: Listener
+        self, answering: Answering, first: Batch, deltas: AsyncIterator[Batch], listener: Listener
     ) -> None:
-        accepted = self._accepted = asking.accepted
+        accepted = self._accepted = answering.accepted
         named = serving_headers(accepted, first[0][0]) if first else {JOB_ID: accepted.job_id}
         super().__init__((), 200, {**STREAM_HEADERS, **named}, EVENT_STREAM)
-        self._asking = asking
-        self._attached = asking.attached
+        self._answering = answering
+        self._attached = answering.attached
         self._endpoint = accepted.endpoint
         self._outgoing: Outgoing | None = None
         self._first = first
@@ -101,8 +101,8 @@ class StreamedAnswer(StreamingResponse):
         return frames(self._endpoint, told)
 
     def _begun(self, model: str) -> Outgoing:
-        surface, head = SURFACES[self._endpoint], replace(self._asking.head, model=model)
-        self._outgoing = surface.outgoing(self._asking.body, head)
+        surface, head = SURFACES[self._endpoint], replace(self._answering.head, model=model)
+        self._outgoing = surface.outgoing(self._answering.body, head)
         return self._outgoing
 
     async def _end(self) -> bytes:
@@ -115,8 +115,10 @@ class StreamedAnswer(StreamingResponse):
         if not isinstance(ended.event, JobCompleted):
             return self._error(failure_told(ended.event))
         if self._outgoing is None:  # it came whole
-            asking = self._asking
-            return whole_stream(self._accepted, ended.event, asking.body, asking.head, ended.body)
+            answering = self._answering
+            return whole_stream(
+                self._accepted, ended.event, answering.body, answering.head, ended.body
+            )
         closing = self._outgoing.closing(ended.event.usage)
         return frames(self._endpoint, closing) + last_frame(self._endpoint)
 

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 
 from api.anthropic_models import anthropic_list, anthropic_model
 from api.auth import Caller, Ports, require
-from api.model_list import Asked, Available, ModelFilter, Sort, View, list_object, view_of
+from api.model_list import Available, ModelFilter, Selection, Sort, View, list_object, view_of
 from api.model_objects import marks_of, model_object, offer_objects
 from api.probes import health_object, metrics_response, ready_response
 from api.wire_errors import ANTHROPIC_VERSION
@@ -91,7 +91,7 @@ async def list_models(
     catalogue, own_keys = ports.catalogue, ports.provider_keys.of_account(caller.account_id)
     if ANTHROPIC_VERSION in request.headers:
         return JSONResponse(anthropic_list(catalogue, request.query_params, own_keys))
-    models = await view_of(catalogue, Asked(view, available), marks_of(catalogue, own_keys))
+    models = await view_of(catalogue, Selection(view, available), marks_of(catalogue, own_keys))
     return Response(list_object(models, wanted, limit, after), media_type="application/json")
 
 
