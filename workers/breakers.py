@@ -172,7 +172,7 @@ class BreakerKeeper:
         breaker = self._counted(scope)
         changed = after(breaker, outcome, attempt.started_at, now, self._policy)
         if changed.phase == breaker.phase == "closed":
-            self.board.put(scope, Standing(changed, *standing[1:]))
+            self.board.put(scope, standing._replace(breaker=changed))
             if outcome == "success":
                 until = (changed.parts[-1].number + 1) * self._policy.part_ms
                 self._uncounted[scope] = _Successes(changed, until)
