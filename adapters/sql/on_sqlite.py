@@ -7,19 +7,19 @@ One process at a time writes, since every writing transaction locks the whole fi
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from sqlalchemy import ClauseElement, Connection, CreateView, MetaData, Table, delete, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import DropView
 from sqlalchemy.sql import quoted_name
 
+from adapters.sql.chunks import chunks
 from adapters.sql.texts import storable_rows
 from domain.ports.read_models import Generation
 from projections.folding import Projection, Row
 from projections.tables import NUL
 
-T = TypeVar("T")
 Kind = Literal["upsert", "select", "delete"]
 # Powers of two, so that few statements make up any number of rows. With 27 columns the largest
 # stays far below SQLite's limit of 32,766 variables.
@@ -94,7 +94,7 @@ class SqliteRows:
         self._texts: dict[tuple[Kind, int], str] = {}
 
     def upsert(self, connection: Connection, rows: Sequence[Row]) -> None:
-        for chunk in _chunks(rows):
+        for chunk in chunks(rows, CHUNKS):
             values = tuple(chain.from_iterable(map(self._values, chunk)))
             if NUL in "".join([value for value in values if type(value) is str]):
                 self.upsert(connection, storable_rows(rows, self.key_of))
@@ -102,13 +102,13 @@ class SqliteRows:
             connection.exec_driver_sql(self._text(connection, "upsert", len(chunk)), values)
 
     def load(self, connection: Connection, keys: Sequence[str]) -> Iterator[Row]:
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys, CHUNKS):
             text = self._text(connection, "select", len(chunk))
             for row in connection.exec_driver_sql(text, tuple(chunk)):
                 yield dict(zip(self._names, row, strict=True))
 
     def delete(self, connection: Connection, keys: Sequence[str]) -> None:
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys, CHUNKS):
             text = self._text(connection, "delete", len(chunk))
             connection.exec_driver_sql(text, tuple(chunk))
 
@@ -137,12 +137,3 @@ class SqliteRows:
         excluded = statement.excluded
         changed = {c.name: excluded[c.name] for c in self._table.columns if c.name not in keys}
         return statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """`items` cut into pieces of the fixed sizes, largest first."""
-    start = 0
-    for size in CHUNKS:
-        while len(items) - start >= size:
-            yield items[start : start + size]
-            start += size

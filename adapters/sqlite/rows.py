@@ -4,13 +4,14 @@ Python's `executemany` gives up the interpreter lock at every row, and beside a 
 row may then wait for it (`infra/decisions/0002-group-commit.md`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from eventsourcing.sqlite import SQLiteCursor
 
-T = TypeVar("T")
+from adapters.sql.chunks import chunks
+
 # From a fixed set, so that every statement is prepared once and found in the cache: a few large
 # sizes, and any that is smaller.
 CHUNKS = (128, 64, 32, 16)
@@ -31,7 +32,7 @@ def insert_rows(
     cursor: SQLiteCursor, head: str, width: int, rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """Runs `head VALUES (…),(…)` over all rows, each of `width` values."""
-    for chunk in _chunks(rows):
+    for chunk in chunks(rows, CHUNKS):
         values = [value for row in chunk for value in row]
         cursor.execute(_statement(head, width, len(chunk)), values)
 
@@ -41,7 +42,7 @@ def select_by_keys(
 ) -> list[tuple[Any, ...]]:
     """The rows of a statement with `IN (?)`, over all keys."""
     found: list[tuple[Any, ...]] = []
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys, CHUNKS):
         cursor.execute(_with_keys(statement, len(chunk)), chunk)
         found += cursor.fetchall()
     return found
@@ -49,15 +50,5 @@ def select_by_keys(
 
 def delete_by_keys(cursor: SQLiteCursor, statement: str, keys: Sequence[str]) -> None:
     """Runs a statement with `IN (?)` over all keys."""
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys, CHUNKS):
         cursor.execute(_with_keys(statement, len(chunk)), chunk)
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    start, left = 0, len(items)
-    for size in CHUNKS:
-        while left >= size:
-            yield items[start : start + size]
-            start, left = start + size, left - size
-    if left:
-        yield items[start:]
