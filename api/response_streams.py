@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.answers import EVENT_STREAM, STREAM_HEADERS
 from api.auth import Caller, ports_of, require_still_valid
-from api.errors import failure_response
-from api.frames import STILL_RUNNING, frames
+from api.errors import ending_response, failure_response
+from api.frames import STILL_RUNNING, frames, part
 from api.histories import KEY_CHECK_SECONDS, History, folded, history_of
 from api.response_objects import asked_of, head_for, told
 from domain.dialects.responses.answers import OutgoingResponse, replayed
@@ -39,9 +40,15 @@ class StreamedResponse(StreamingResponse):
     """
 
     def __init__(self, request: Request, caller: Caller, history: History, after: int) -> None:
-        reader = _Reader(request, caller, history, after)
+        self._reader = _Reader(request, caller, history, after)
         headers = {**STREAM_HEADERS, "x-gatewayz-job-id": history[0].stream}
-        super().__init__(reader.frames(), 200, headers, EVENT_STREAM)
+        super().__init__(self._reader.frames(), 200, headers, EVENT_STREAM)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:  # by the server, which ends (`api/ending.py`)
+            await send(part(self._reader.cut_off(), last=True))
 
 
 class _Reader:
@@ -57,6 +64,10 @@ class _Reader:
         self._last = after
         self._asked: dict[str, Any] = {}
         self._has_all = False
+
+    def cut_off(self) -> bytes:
+        """The last event where this node ends; the response goes on, and can be taken up again."""
+        return frames(_ENDPOINT, [self._told(ending_response(self._request))])
 
     async def frames(self) -> AsyncIterator[bytes]:
         """Server-sent events; what breaks them off becomes the last one."""
@@ -75,17 +86,17 @@ class _Reader:
                     yield STILL_RUNNING
                 silent_since = time.monotonic()
         except (DomainError, StoreUnavailable, PayloadErased, ValueError) as error:
-            yield frames(_ENDPOINT, [self._error(error)])
+            yield frames(_ENDPOINT, [self._told(failure_response(self._request, error))])
 
     def _is_silence(self, seconds: float) -> bool:
         """Whether so long without a word is to be broken by a sign of life."""
         return self._silence_seconds is not None and seconds >= self._silence_seconds
 
-    def _error(self, error: Exception) -> Delta:
-        refused = failure_response(self._request, error)
+    def _told(self, refused: Response) -> Delta:
         why = _decode(bytes(refused.body))["error"]
         told_why = {name: why[name] for name in ("code", "message", "param")}
-        return {"type": "error", **told_why, "sequence_number": self._last + 1}
+        # It takes no number: whoever takes the stream up after it misses no event.
+        return {"type": "error", **told_why, "sequence_number": self._last}
 
     async def _events(self) -> AsyncIterator[list[Delta]]:
         """All that the client may not have; an empty batch now and then while there is nothing."""

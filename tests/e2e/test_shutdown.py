@@ -1,6 +1,7 @@
 """Ending and starting again: nothing that was accepted is lost, nothing is done twice."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -131,6 +132,34 @@ async def test_who_waits_for_the_stream_of_an_earlier_request_is_told_so_too(
     assert reply.headers["idempotent-replayed"] == "true"
     assert b'"code":"service_unavailable"' in reply.body
     assert reply.body.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("follows", [True, False])
+async def test_who_follows_a_response_in_the_background_is_told_so(
+    tmp_path: Path, upstream: ScriptedProvider, *, follows: bool
+) -> None:
+    upstream.script(silence())
+    config = configuration(upstream.base_url, dispatch={"drain_timeout": 0.3})
+    async with (
+        engine_process(tmp_path, config) as process,
+        client(process.base_url, ADMIN_KEY) as admin,
+    ):
+        owner = await admin.account()
+        body = {"model": "alpha", "input": "Hi", "background": True, "stream": not follows}
+        making = asyncio.create_task(owner.post("/v1/responses", body))
+        await all_in_flight(upstream, 1)
+        if follows:
+            path = f"/v1/responses/{(await making).json['id']}?stream=true"
+            making = asyncio.create_task(owner.get(path))
+        await asyncio.sleep(0.5)
+        assert await process.stop() == 0
+        told = (await making).body
+        assert "Traceback" not in process.output
+    assert b'"type":"response.queued"' in told
+    last = json.loads(told.rstrip().rpartition(b"data: ")[2])
+    assert (last["type"], last["code"]) == ("error", "service_unavailable")
+    # Not a number of its own: who takes the stream up after it misses no event.
+    assert last["sequence_number"] == told.count(b"data: ") - 2
 
 
 async def test_a_second_engine_on_the_same_data_is_refused(
