@@ -18,17 +18,16 @@ from api.histories import (
     moves,
     require_content,
 )
+from api.job_commands import carry_out
 from api.paging import PageQuery
 from api.ports import ApiPorts
 from api.reads import answer
 from domain.access.scopes import Scope
 from domain.errors import Conflict, DomainError, InvalidRequest, NotFound, StoreUnavailable
 from domain.event import Event, Recorded
-from domain.execute import execute
 from domain.inference.commands import RequestCancel
-from domain.inference.decide import decide, stream_of
 from domain.inference.events import Endpoint, JobCompleted
-from domain.inference.state import Status, evolve
+from domain.inference.state import Status
 from domain.inference.timeline import timeline_object
 from domain.inference.view import failure_of, job_object
 from projections import queries
@@ -166,16 +165,7 @@ def _frame(recorded: Recorded[Event]) -> bytes:
 async def cancel(job_id: str, caller: JobCaller, ports: Ports) -> Response:
     """Stops the job: at once when it waits, as soon as its call is closed when it runs."""
     history = await history_of(ports, caller.account_id, job_id)
-    await execute(
-        ports.store,
-        job_id,
-        RequestCancel(),
-        caller.origin(),
-        decide=decide,
-        evolve=evolve,
-        stream_of=stream_of,
-        known=(folded(history), len(history)),
-    )
+    await carry_out(ports, caller, history, RequestCancel())
     return _json(job_object(await history_of(ports, caller.account_id, job_id)))
 
 

@@ -15,6 +15,7 @@ from api.histories import folded, history_when_ended, require_content
 from api.idempotency import REPLAYED, idempotency_key
 from api.inference_bodies import metadata_of
 from api.interactive import object_of, serve_body
+from api.job_commands import carry_out
 from api.paging import SliceQuery
 from api.ports import ApiPorts
 from api.response_objects import (
@@ -30,12 +31,9 @@ from api.submission import submit
 from domain.access.scopes import Scope
 from domain.dialects.responses.words import unsupported
 from domain.errors import Conflict, InvalidRequest
-from domain.execute import execute
 from domain.inference.commands import DeleteContent, RequestCancel
 from domain.inference.content import discard_content
-from domain.inference.decide import decide, stream_of
 from domain.inference.events import Endpoint
-from domain.inference.state import evolve
 
 PATH: Endpoint = "/v1/responses"
 SCOPES: tuple[Scope, ...] = ("inference", "jobs")
@@ -115,16 +113,7 @@ async def cancel_response(response_id: str, caller: ResponseCaller, ports: Ports
     if job.accepted.on_disconnect is not None:
         raise InvalidRequest("only a response in the background can be cancelled")
     try:
-        await execute(
-            ports.store,
-            job.job_id,
-            RequestCancel(),
-            caller.origin(),
-            decide=decide,
-            evolve=evolve,
-            stream_of=stream_of,
-            known=(job, len(history)),
-        )
+        await carry_out(ports, caller, history, RequestCancel())
     except Conflict:  # it has ended
         history = await response_history(ports, caller.account_id, response_id)
     else:
@@ -139,17 +128,7 @@ async def delete_response(response_id: str, caller: ResponseCaller, ports: Ports
     What remains are the facts: when, by which model, at what price. A second time changes nothing.
     """
     history = await history_once_kept(ports, caller.account_id, response_id)
-    job = folded(history)
-    await execute(
-        ports.store,
-        job.job_id,
-        DeleteContent(),
-        caller.origin(),
-        decide=decide,
-        evolve=evolve,
-        stream_of=stream_of,
-        known=(job, len(history)),
-    )
+    await carry_out(ports, caller, history, DeleteContent())
     # After the event, so that nothing is found half: whoever gets no answer deletes again.
     job = folded(await history_once_kept(ports, caller.account_id, response_id))
     await discard_content(job, ports.payloads, ports.streams)
