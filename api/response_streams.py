@@ -15,12 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.answers import EVENT_STREAM, STREAM_HEADERS
+from api.answers import EVENT_STREAM, JOB_ID, STREAM_HEADERS
 from api.auth import Caller, ports_of, require_still_valid
 from api.errors import ending_response, failure_response
 from api.frames import STILL_RUNNING, frames, part
 from api.histories import KEY_CHECK_SECONDS, History, folded, history_of
 from api.response_objects import asked_of, head_for, told
+from api.wire_errors import error_event
 from domain.dialects.responses.answers import OutgoingResponse, replayed
 from domain.dialects.surface import Delta
 from domain.errors import DomainError, StoreUnavailable
@@ -41,7 +42,7 @@ class StreamedResponse(StreamingResponse):
 
     def __init__(self, request: Request, caller: Caller, history: History, after: int) -> None:
         self._reader = _Reader(request, caller, history, after)
-        headers = {**STREAM_HEADERS, "x-gatewayz-job-id": history[0].stream}
+        headers = {**STREAM_HEADERS, JOB_ID: history[0].stream}
         super().__init__(self._reader.frames(), 200, headers, EVENT_STREAM)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,10 +94,8 @@ class _Reader:
         return self._silence_seconds is not None and seconds >= self._silence_seconds
 
     def _told(self, refused: Response) -> Delta:
-        why = _decode(bytes(refused.body))["error"]
-        told_why = {name: why[name] for name in ("code", "message", "param")}
         # It takes no number: whoever takes the stream up after it misses no event.
-        return {"type": "error", **told_why, "sequence_number": self._last}
+        return error_event(_decode(bytes(refused.body))["error"], self._last)
 
     async def _events(self) -> AsyncIterator[list[Delta]]:
         """All that the client may not have; an empty batch now and then while there is nothing."""

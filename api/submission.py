@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.admission import Asked, admit
+from api.answers import JOB_ID, NONE
 from api.auth import Caller, authenticate, ports_of
 from api.histories import History
 from api.idempotency import REPLAYED, id_for, idempotency_key, require_same
@@ -21,7 +22,6 @@ from domain.inference.events import JobAccepted, WebhookTarget
 from domain.inference.view import job_object
 from domain.ports.event_store import Append, StreamWrite
 
-NONE: Mapping[str, str] = {}
 _encode = msgspec.json.Encoder().encode
 _encode_canonical = msgspec.json.Encoder(order="sorted").encode
 
@@ -100,5 +100,5 @@ def _same(history: History, input_hash: str) -> History:
 
 def _reply(history: History, extra: Mapping[str, str] = NONE) -> Response:
     job = job_object(history)
-    headers = {"location": f"/v1/jobs/{job['id']}", "x-gatewayz-job-id": job["id"], **extra}
+    headers = {"location": f"/v1/jobs/{job['id']}", JOB_ID: job["id"], **extra}
     return Response(_encode(job), 202, headers, "application/json")

@@ -13,6 +13,7 @@ from api.answers import EVENT_STREAM, STREAM_HEADERS
 from api.client import client_of
 from api.errors import ending_response, failure_response
 from api.frames import frames, last_frame, part, sign_of_life
+from api.wire_errors import error_event
 from domain.inference.events import Endpoint
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -89,6 +90,5 @@ def _told(endpoint: Endpoint, response: Response) -> bytes:
         return content
     body = _decode(content)
     if endpoint == "/v1/responses":
-        why = {name: body["error"].get(name) for name in ("code", "message", "param")}
-        body = {"type": "error", **why, "sequence_number": 0}
+        body = error_event(body["error"], 0)
     return frames(endpoint, [body]) + last_frame(endpoint)

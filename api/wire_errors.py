@@ -53,3 +53,9 @@ def error_body(
         kind = _ANTHROPIC_TYPES.get(status, "api_error")
         return {"type": "error", "error": {"type": kind, **told}, "request_id": request_id}
     return {"error": {"type": _OPENAI_TYPES.get(status, "api_error"), **error}}
+
+
+def error_event(error: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The event, of that number, by which the stream of a response tells an error."""
+    told = {name: error.get(name) for name in ("code", "message", "param")}
+    return {"type": "error", **told, "sequence_number": number}

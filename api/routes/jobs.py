@@ -7,8 +7,10 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from api.answers import JOB_ID
 from api.auth import Caller, Ports, authenticate, ports_of, require
 from api.errors import error_response, failure_response
+from api.frames import STILL_RUNNING
 from api.histories import (
     History,
     content_of,
@@ -88,7 +90,7 @@ async def get_result(job_id: str, request: Request, caller: JobCaller, ports: Po
             raise NotFound("the answer was not kept", code="result_not_kept")
         plain = await content_of(ports, caller.account_id, job, job.ended.output)
         headers = {
-            "x-gatewayz-job-id": job_id,
+            JOB_ID: job_id,
             "x-gatewayz-provider": job.ended.provider,
             "x-gatewayz-model": job.ended.model or job.accepted.model,
         }
@@ -152,7 +154,7 @@ async def _live(ports: ApiPorts, caller: Caller, job_id: str, after: int) -> Asy
             if folded(history).is_ended:
                 return
             if not await moves(ports, caller, moved, ports.limits.heartbeat_seconds):
-                yield b": still running\n\n"
+                yield STILL_RUNNING
 
 
 def _frame(recorded: Recorded[Event]) -> bytes:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.admission import Asked
+from api.answers import JOB_ID
 from api.auth import Caller, Ports, authenticate, ports_of, require
 from api.continuing import continued
 from api.histories import folded, history_when_ended, require_content
@@ -61,7 +62,7 @@ async def create_response(request: Request) -> Response:
         require_content(folded(history))
     if body.get("stream") is True:
         return StreamedResponse(request, caller, history, -1)
-    headers = {"x-gatewayz-job-id": history[0].stream, **({} if is_new else REPLAYED)}
+    headers = {JOB_ID: history[0].stream, **({} if is_new else REPLAYED)}
     return _json(await response_of(ports, caller.account_id, history), headers)
 
 
