@@ -25,7 +25,6 @@ class Kind(StrEnum):
     REQUEST = "req"
     LEASE = "lease"
     BLOB = "blob"
-    DEAD_LETTER = "dl"
     PRICE_BOOK = "pb"
     BREAKER = "brk"
     INCIDENT = "inc"

@@ -184,9 +184,6 @@ class OfferRelisted(Event):
     reason: str
 
 
-FeedEvent = (
-    OffersSynced | PricesQuarantined | PricesReleased | SyncRefused | OfferDelisted | OfferRelisted
-)
 FEED_EVENTS: tuple[type[Event], ...] = (
     OffersSynced,
     PricesQuarantined,

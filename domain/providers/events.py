@@ -126,7 +126,6 @@ class ProbeCompleted(Event):
     duration_ms: int
 
 
-BreakerChange = BreakerOpened | BreakerHalfOpened | BreakerClosed
 BREAKER_EVENTS: tuple[type[Event], ...] = (
     BreakerOpened,
     BreakerHalfOpened,

@@ -19,7 +19,6 @@ from domain.webhooks.events import (
 )
 from domain.webhooks.secrets import Secrets
 from domain.webhooks.state import Endpoint, evolve_endpoint
-from domain.webhooks.types import subscribes
 
 DIRECTORY_EVENTS: tuple[type[Event], ...] = (
     AccountOpened,
@@ -76,14 +75,6 @@ class Directory:
     def of_account(self, account_id: str) -> tuple[Listed, ...]:
         """The account's endpoints that are not deleted, oldest first."""
         return tuple(self._endpoints[i] for i in self._of_account.get(account_id, ()))
-
-    def subscribed(self, account_id: str, event_type: str, at: int) -> tuple[Endpoint, ...]:
-        """The account's enabled endpoints that want an event of this type at position `at`."""
-        return tuple(
-            endpoint
-            for endpoint in self.receiving(account_id, at)
-            if subscribes(endpoint.event_types, event_type)
-        )
 
     def receiving(self, account_id: str, at: int) -> tuple[Endpoint, ...]:
         """The account's enabled endpoints that can be told of an event at position `at`.

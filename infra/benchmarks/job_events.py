@@ -14,7 +14,6 @@ from domain.ports.event_store import StreamWrite
 from domain.sealed import Sealed
 from domain.webhooks.events import DeliveryAttempted, DeliveryScheduled
 
-EVENTS_PER_JOB = 6
 COST = 20_000_000
 SEALED = Sealed(key_id="dk_1", context="job", size=800, inline=bytes(828))
 USAGE = Usage(input_tokens=10, output_tokens=5)

@@ -31,7 +31,6 @@ from infra.benchmarks.job_events import job_writes
 from infra.local.services import LocalPostgres, temporary_folder
 from workers.projector import BATCH, rebuild
 
-EVENTS_PER_JOB = 6
 JOBS_PER_APPEND = 500
 ACCOUNTS = 20
 Work = Callable[[SqlReadModels, SqliteEventStore], Awaitable[None]]

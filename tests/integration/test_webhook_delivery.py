@@ -219,7 +219,7 @@ async def test_410_disables_the_endpoint(engine: WebhookEngine, receiver: Webhoo
         while len(await engine.store.read_stream(endpoint_id)) < 2:
             await asyncio.sleep(0.01)
     await engine.follower.reached(engine.store.log.head())
-    assert engine.directory.subscribed(ACCOUNT, "job.completed", 10**9) == ()
+    assert engine.directory.receiving(ACCOUNT, 10**9) == ()
 
 
 async def test_410_at_a_jobs_own_url_ends_that_delivery(
