@@ -1,4 +1,4 @@
-"""What routes ask of a request: its id, its whole body, one of its headers."""
+"""What routes ask of a request: its id, whole body, a header, and the form that FastAPI knows."""
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send

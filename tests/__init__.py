@@ -1,1 +1,1 @@
-"""The tests; `infra/docs/testing.md` says what each folder proves."""
+"""The tests; the first line of each folder says what it proves."""
