@@ -2,8 +2,8 @@
 
 Its clients name them in the header `anthropic-beta`. From the door on they stand in the body, as
 Amazon has them, so that they are sealed, compared and tried again with the rest of the request.
-What a beta means for the price decides: one that changes it is refused, and one that is not known
-here is sent only where the customer's own key pays.
+What a beta means for the price decides: one that changes it is refused, and one that the table of
+its host does not hold (`KNOWN` for Anthropic's own) is sent only where the customer's own key pays.
 
 Sources: the types of anthropic 2.14 and the table of litellm 1.109 (November 2026).
 """
