@@ -28,7 +28,7 @@ from api.routes import (
 from api.submission import submit_job
 
 DESCRIPTION = (
-    "Asynchronous inference jobs with signed webhooks, one bill, and a log that proves it."
+    "Every model through one key, at once or as a job, one bill, and a log that proves it."
 )
 
 

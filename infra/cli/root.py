@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 SHOWN_NAMES = 20
 app = typer.Typer(
     name="gatewayz",
-    help="A universal AI inference gateway: durable jobs, signed webhooks, one bill.",
+    help="A universal AI inference gateway: every model, durable jobs, one bill.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -107,7 +107,8 @@ class ModelSettings(Section):
     max_output_tokens: int | None = Field(default=None, gt=0, description="Tokens of one answer.")
     free: bool = Field(default=False, description="Confirms that prices of zero are meant.")
     capabilities: tuple[Capability, ...] = Field(
-        default=(), description="What requests may ask of it."
+        default=(),
+        description="What requests may ask of it; empty: not known, and everything is passed on.",
     )
     offers: tuple[OfferSettings, ...] = Field(
         default=(), description="Who serves it at what price."

@@ -34,7 +34,8 @@ def problems_of(error: ValidationError) -> Iterator[Problem]:
         name = ".".join(str(part) for part in found["loc"])
         cause = found.get("ctx", {}).get("error")
         if isinstance(cause, Contradictions):
-            yield from (Problem(f"{name}.{inner}", problem) for inner, problem in cause.found)
+            under = f"{name}." if name else ""
+            yield from (Problem(f"{under}{inner}", problem) for inner, problem in cause.found)
         else:
             yield Problem(name, _message(found, cause))
 

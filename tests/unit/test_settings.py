@@ -228,6 +228,14 @@ def test_the_text_of_the_refusal_lists_every_problem(load: Load) -> None:
         load("{prot: 1, port: x}")
 
 
+def test_what_a_cluster_needs_is_told_by_its_names(load: Load) -> None:
+    assert set(problems(load, "profile: cluster")) == {
+        "postgres.url",
+        "kafka.bootstrap_servers",
+        "master_key",
+    }
+
+
 def test_an_offer_of_an_unknown_provider_is_refused(load: Load) -> None:
     found = problems(load, "models: {a/b: {offers: [{provider: h9, native_id: b}]}}")
     assert found == {"models.a/b.offers.0.provider": "no provider is named 'h9'"}
